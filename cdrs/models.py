@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Call detail records as rows."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+
+from accounts.models import Account, User
+
+
+class Disposition(models.TextChoices):
+    """What became of a call."""
+
+    ANSWERED = "ANSWERED", "Answered"
+    NO_ANSWER = "NO_ANSWER", "No answer"
+    BUSY = "BUSY", "Busy"
+    FAILED = "FAILED", "Failed"
+    CANCELED = "CANCELED", "Canceled"
+
+
+class HangupBy(models.TextChoices):
+    """Which side ended a call."""
+
+    CALLER = "caller", "Caller"
+    CALLEE = "callee", "Callee"
+    SYSTEM = "system", "System"
+
+
+class CDR(models.Model):
+    """One call: who called whom, when, what became of it and how it sounded.
+
+    Rows are written by the journal's writer alone; ``id`` is given when the call starts, so that a record that is
+    delivered twice is stored once.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    call_id = models.CharField(max_length=300, unique=True, help_text="SIP Call-ID of the caller's leg.")
+    account = models.ForeignKey(
+        Account, on_delete=models.SET_NULL, null=True, db_constraint=False, related_name="cdrs"
+    )
+    caller_user = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, db_constraint=False, related_name="+"
+    )
+    caller_number = models.CharField(max_length=128, blank=True)
+    caller_name = models.CharField(max_length=200, blank=True)
+    caller_ip = models.GenericIPAddressField(null=True)
+    callee_user = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, db_constraint=False, related_name="+"
+    )
+    callee_number = models.CharField(max_length=128, blank=True)
+    callee_name = models.CharField(max_length=200, blank=True)
+    invite_time = models.DateTimeField(db_index=True)
+    ring_time = models.DateTimeField(null=True)
+    answer_time = models.DateTimeField(null=True)
+    end_time = models.DateTimeField()
+    duration_seconds = models.FloatField(default=0, help_text="From answer to end; 0 when not answered.")
+    ring_duration_seconds = models.FloatField(
+        default=0, help_text="From the first ringing to the answer or the end; 0 when it never rang."
+    )
+    disposition = models.CharField(max_length=16, choices=Disposition.choices)
+    hangup_cause = models.CharField(max_length=32, help_text="normal, busy, no_answer, canceled, rejected, …")
+    hangup_by = models.CharField(max_length=8, choices=HangupBy.choices)
+    sip_status = models.PositiveSmallIntegerField(
+        null=True, help_text="Final SIP status that the caller got."
+    )
+    rtp_packets_sent = models.BigIntegerField(default=0, help_text="Sent to the caller.")
+    rtp_packets_recv = models.BigIntegerField(default=0, help_text="Received from the caller.")
+    rtp_packets_lost = models.BigIntegerField(default=0, help_text="Lost on both legs, as received here.")
+    rtp_jitter_ms = models.FloatField(null=True, help_text="The worse of both legs.")
+    mos_score = models.FloatField(null=True, help_text="Estimated from loss and jitter: 1 bad to 4.4 best.")
+    codec = models.CharField(max_length=32, blank=True)
+    route_id = models.CharField(max_length=64, blank=True)
+    signaling_server = models.CharField(max_length=128, blank=True)
+    rtp_manager = models.CharField(max_length=128, blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        db_table = "cdrs"
+        ordering = ("-invite_time", "-id")
+        verbose_name = "call"
+        indexes = (
+            models.Index(fields=("account", "-invite_time"), name="cdrs_account_time"),
+            models.Index(fields=("caller_number", "-invite_time"), name="cdrs_caller_time"),
+            models.Index(fields=("callee_number", "-invite_time"), name="cdrs_callee_time"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.caller_number} → {self.callee_number} {self.invite_time:%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+from django.apps import AppConfig
+from django.db.models.signals import pre_migrate
+
+from switchboard.schema import create_schema
+
+
+class SwitchboardConfig(AppConfig):
+    """The app `switchboard`: joins the rooms; sees to it that the schema exists before the first migration."""
+
+    name = "switchboard"
+
+    def ready(self) -> None:
+        pre_migrate.connect(create_schema, sender=self)

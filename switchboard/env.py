@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Typed, strict readers of environment variables, and the registry of all of them.
+
+Every variable that the product reads is declared once, in ``switchboard.settings``, through a ``Registry``. From the
+declarations come the typed value, the command-line flag of the same name (``RTP_PORT_MIN`` → ``--rtp-port-min``)
+and the page ``docs/configuration.md``. A bad value raises `BadVariable`, whose text is one line that names the
+variable, the value and what is accepted.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import argparse
+
+T = TypeVar("T")
+
+TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
+FALSE_WORDS = frozenset({"0", "false", "no", "off"})
+ALL_ROLES = "all"
+LOG_LEVELS = ("debug", "info", "warn", "error")
+
+
+class BadVariable(ValueError):
+    """A variable holds a value that cannot be used; ``str()`` is the line to show the operator."""
+
+    def __init__(self, name: str, value: str, accepted: str) -> None:
+        super().__init__(f"{name}={value!r} is not accepted: expected {accepted}")
+        self.name = name
+        self.value = value
+        self.accepted = accepted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """One declared variable, as the documentation and the command line show it."""
+
+    name: str
+    default: str
+    help: str
+    roles: tuple[str, ...]
+    accepted: str
+    secret: bool = False
+
+    @property
+    def flag(self) -> str:
+        """The command-line flag of the variable: ``--rtp-port-min`` for ``RTP_PORT_MIN``."""
+        return "--" + self.name.lower().replace("_", "-")
+
+
+class Registry:
+    """Reads and records variables.
+
+    Args:
+        environ: the environment to read; tests pass their own.
+    """
+
+    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+        self._environ = os.environ if environ is None else environ
+        self.variables: dict[str, Variable] = {}
+
+    def text(self, name: str, default: str = "", *, help: str, roles: Iterable[str] = ()) -> str:
+        """Return the variable as text; an empty one counts as unset."""
+        return self._read(name, default, str, "any text", help=help, roles=roles)
+
+    def secret(self, name: str, default: str = "", *, help: str, roles: Iterable[str] = ()) -> str:
+        """Return a secret from ``NAME`` or from the file that ``NAME_FILE`` names (its trailing newline is cut).
+
+        Raises:
+            BadVariable: both are set, or the file cannot be read.
+        """
+        path = self._environ.get(f"{name}_FILE", "")
+        self._declare(name, default, help, roles, f"any text, or {name}_FILE naming a file", secret=True)
+        if not path:
+            return self._environ.get(name, "") or default
+        if self._environ.get(name):
+            raise BadVariable(f"{name}_FILE", path, f"{name} unset when {name}_FILE is set")
+        try:
+            return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadVariable(f"{name}_FILE", path, f"a readable text file ({error})") from error
+
+    def integer(
+        self,
+        name: str,
+        default: int,
+        *,
+        help: str,
+        roles: Iterable[str] = (),
+        minimum: int = 0,
+        maximum: int = 2**31 - 1,
+    ) -> int:
+        """Return a whole number within ``minimum`` and ``maximum``, both included."""
+
+        def convert(raw: str) -> int:
+            number = int(raw)
+            if not minimum <= number <= maximum:
+                raise ValueError(raw)
+            return number
+
+        accepted = f"a whole number from {minimum} to {maximum}"
+        return self._read(name, str(default), convert, accepted, help=help, roles=roles)
+
+    def port(self, name: str, default: int, *, help: str, roles: Iterable[str] = ()) -> int:
+        """Return a port number from 1 to 65535."""
+        return self.integer(name, default, help=help, roles=roles, minimum=1, maximum=65535)
+
+    def seconds(
+        self,
+        name: str,
+        default: float,
+        *,
+        help: str,
+        roles: Iterable[str] = (),
+        minimum: float = 0.0,
+        maximum: float = 86400.0 * 366,
+    ) -> float:
+        """Return a duration in seconds; fractions are allowed."""
+
+        def convert(raw: str) -> float:
+            number = float(raw)
+            if not minimum <= number <= maximum:
+                raise ValueError(raw)
+            return number
+
+        accepted = f"seconds from {minimum:g} to {maximum:g}"
+        return self._read(name, f"{default:g}", convert, accepted, help=help, roles=roles)
+
+    def boolean(self, name: str, default: bool, *, help: str, roles: Iterable[str] = ()) -> bool:
+        """Return true or false; any word outside `TRUE_WORDS` and `FALSE_WORDS` is refused."""
+
+        def convert(raw: str) -> bool:
+            word = raw.lower()
+            if word in TRUE_WORDS:
+                return True
+            if word in FALSE_WORDS:
+                return False
+            raise ValueError(raw)
+
+        return self._read(name, str(default).lower(), convert, "true or false", help=help, roles=roles)
+
+    def choice(
+        self, name: str, default: str, choices: Iterable[str], *, help: str, roles: Iterable[str] = ()
+    ) -> str:
+        """Return one of ``choices``, compared without regard to case."""
+        allowed = tuple(choices)
+
+        def convert(raw: str) -> str:
+            word = raw.lower()
+            if word not in allowed:
+                raise ValueError(raw)
+            return word
+
+        return self._read(name, default, convert, "one of " + ", ".join(allowed), help=help, roles=roles)
+
+    def address(self, name: str, default: str, *, help: str, roles: Iterable[str] = ()) -> str:
+        """Return an IP address in text, or the default (which may be empty)."""
+
+        def convert(raw: str) -> str:
+            return str(ipaddress.ip_address(raw)) if raw else raw
+
+        return self._read(name, default, convert, "an IP address", help=help, roles=roles)
+
+    def path(self, name: str, default: Path | None, *, help: str, roles: Iterable[str] = ()) -> Path | None:
+        """Return a file system path, or None when it is unset and has no default."""
+        shown = "" if default is None else str(default)
+        return self._read(
+            name, shown, lambda raw: Path(raw) if raw else None, "a path", help=help, roles=roles
+        )
+
+    def pairs(
+        self, name: str, default: str, *, help: str, roles: Iterable[str] = ()
+    ) -> tuple[tuple[str, str], ...]:
+        """Return ``name=value,name=value`` as pairs; an entry without ``=`` gets its value as its name.
+
+        Raises:
+            BadVariable: an entry is empty or a name stands twice.
+        """
+
+        def convert(raw: str) -> tuple[tuple[str, str], ...]:
+            found: dict[str, str] = {}
+            for entry in filter(None, (part.strip() for part in raw.split(","))):
+                key, separator, value = entry.partition("=")
+                key, value = (key.strip(), value.strip()) if separator else (entry, entry)
+                if not key or not value or key in found:
+                    raise ValueError(raw)
+                found[key] = value
+            return tuple(found.items())
+
+        accepted = "a comma-separated list of value or name=value, no name twice"
+        return self._read(name, default, convert, accepted, help=help, roles=roles)
+
+    def _read(
+        self,
+        name: str,
+        default: str,
+        convert: Callable[[str], T],
+        accepted: str,
+        *,
+        help: str,
+        roles: Iterable[str],
+    ) -> T:
+        self._declare(name, default, help, roles, accepted)
+        raw = self._environ.get(name, "").strip() or default
+        try:
+            return convert(raw)
+        except ValueError as error:
+            raise BadVariable(name, raw, accepted) from error
+
+    def _declare(
+        self, name: str, default: str, help: str, roles: Iterable[str], accepted: str, *, secret: bool = False
+    ) -> None:
+        self.variables[name] = Variable(
+            name=name, default=default, help=help, roles=tuple(roles), accepted=accepted, secret=secret
+        )
+
+
+def flags_to_environ(argv: list[str], environ: MutableMapping[str, str], roles: Mapping[str, str]) -> None:
+    """Copy ``--some-flag VALUE`` and ``--some-flag=VALUE`` of ``argv`` to ``SOME_FLAG`` in the environment.
+
+    Runs before the settings are read, so that a flag wins over the variable of the same name.
+
+    Args:
+        argv: the whole command line, ``manage.py`` first.
+        environ: changed in place.
+        roles: command name → role; commands that are not in it take no such flags.
+    """
+    if len(argv) < 2 or argv[1] not in roles:
+        return
+    arguments = iter(argv[2:])
+    for argument in arguments:
+        if not argument.startswith("--"):
+            continue
+        flag, separator, value = argument.partition("=")
+        name = flag[2:].upper().replace("-", "_")
+        if flag in DJANGO_FLAGS:
+            continue
+        if not separator:
+            value = next(arguments, "")
+        environ[name] = value
+
+
+DJANGO_FLAGS = frozenset(
+    {"--help", "--version", "--verbosity", "--settings", "--pythonpath", "--traceback", "--no-color"}
+    | {"--force-color", "--skip-checks", "--json", "--no-demo"}
+)
+"""Flags that are Django's or a command's own and set no variable."""
+
+
+def add_flags(parser: argparse.ArgumentParser, registry: Registry, role: str) -> None:
+    """Declare on ``parser`` the flag of every variable of ``role`` (their values were read before, see above)."""
+    group = parser.add_argument_group("settings (each is also an environment variable)")
+    for variable in registry.variables.values():
+        if not variable.secret and (role in variable.roles or role == ALL_ROLES):
+            shown = f" (default: {variable.default})" if variable.default else ""
+            group.add_argument(
+                variable.flag, metavar=variable.name, help=(variable.help + shown).replace("%", "%%")
+            )

@@ -1,0 +1,372 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Django's settings: every variable of the environment is declared here, once, with its default and meaning.
+
+The processes build frozen configuration objects from these settings at their start; nothing below a command reads
+the environment or `django.conf` on its own.
+"""
+
+import socket
+import sys
+from pathlib import Path
+
+import environ
+
+from switchboard.env import LOG_LEVELS, BadVariable, Registry
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Registry()
+
+SIGNALING, RTPMANAGER, UI = "signaling", "rtpmanager", "ui"
+EVERY_ROLE = (SIGNALING, RTPMANAGER, UI)
+
+# --- Files and logs ---------------------------------------------------------------------------------------------
+
+VAR_DIR = env.path(
+    "VAR_DIR",
+    BASE_DIR / "var",
+    roles=EVERY_ROLE,
+    help="Directory of everything that is written: SQLite file, CDR journal, uploads",
+)
+LOGLEVEL = env.choice(
+    "LOGLEVEL", "info", LOG_LEVELS, roles=(SIGNALING, RTPMANAGER), help="Log level (debug, info, warn, error)"
+)
+LOG_FORMAT = env.choice(
+    "LOG_FORMAT", "console", ("console", "json"), roles=EVERY_ROLE, help="Form of the log lines"
+)
+
+# --- SIP ----------------------------------------------------------------------------------------------------------
+
+SIP_PORT = env.port("PORT", 5060, roles=[SIGNALING], help="SIP listen port, UDP and TCP")
+SIP_BIND = env.address("BIND", "0.0.0.0", roles=[SIGNALING], help="Address the SIP listener binds")  # noqa: S104
+ADVERTISE = env.address(
+    "ADVERTISE",
+    "",
+    roles=[SIGNALING, RTPMANAGER],
+    help="Address put into Via, Contact and SDP when it differs from the bound one (NAT); "
+    "unset: the loopback address towards loopback peers, the primary interface's towards all others",
+)
+DEFAULT_DOMAIN = env.text(
+    "DEFAULT_DOMAIN",
+    "switchboard.local",
+    roles=[SIGNALING],
+    help="Domain of the account that serves requests whose domain belongs to no account",
+)
+SIP_MAX_MESSAGE_BYTES = env.integer(
+    "SIP_MAX_MESSAGE_BYTES",
+    65535,
+    minimum=1024,
+    maximum=1 << 20,
+    roles=[SIGNALING],
+    help="Largest SIP message accepted, in bytes",
+)
+SIP_MAX_HEADERS = env.integer(
+    "SIP_MAX_HEADERS", 128, minimum=16, maximum=4096, roles=[SIGNALING], help="Most header lines in a message"
+)
+SIP_TCP_IDLE_S = env.seconds(
+    "SIP_TCP_IDLE_S",
+    300,
+    minimum=1,
+    roles=[SIGNALING],
+    help="A TCP connection without a whole message for this long is closed, in seconds",
+)
+SIP_TCP_FIRST_MESSAGE_S = env.seconds(
+    "SIP_TCP_FIRST_MESSAGE_S",
+    10,
+    minimum=0.1,
+    roles=[SIGNALING],
+    help="A new TCP connection must deliver its first whole message within this time, in seconds",
+)
+SIP_TCP_MAX_CONNECTIONS = env.integer(
+    "SIP_TCP_MAX_CONNECTIONS", 10000, minimum=1, roles=[SIGNALING], help="Most TCP connections at once"
+)
+SIP_TCP_MAX_PER_SOURCE = env.integer(
+    "SIP_TCP_MAX_PER_SOURCE",
+    1000,
+    minimum=1,
+    roles=[SIGNALING],
+    help="Most TCP connections at once from one address",
+)
+SIP_T1_S = env.seconds(
+    "SIP_T1_S", 0.5, minimum=0.01, maximum=10, roles=[SIGNALING], help="Timer T1 of RFC 3261, in seconds"
+)
+SIP_MAX_TRANSACTIONS = env.integer(
+    "SIP_MAX_TRANSACTIONS", 50000, minimum=10, roles=[SIGNALING], help="Most server transactions at once"
+)
+SIP_MAX_TRANSACTIONS_PER_SOURCE = env.integer(
+    "SIP_MAX_TRANSACTIONS_PER_SOURCE",
+    20000,
+    minimum=10,
+    roles=[SIGNALING],
+    help="Most server transactions at once from one address",
+)
+
+# --- Registrar and authentication -----------------------------------------------------------------------------------
+
+REGISTRATION_MIN_S = env.integer(
+    "REGISTRATION_MIN_S",
+    60,
+    minimum=1,
+    roles=[SIGNALING],
+    help="Shortest registration, in seconds (below: 423)",
+)
+REGISTRATION_DEFAULT_S = env.integer(
+    "REGISTRATION_DEFAULT_S",
+    3600,
+    minimum=1,
+    roles=[SIGNALING],
+    help="Registration time when the phone asks for none, in seconds",
+)
+REGISTRATION_MAX_S = env.integer(
+    "REGISTRATION_MAX_S", 3600, minimum=1, roles=[SIGNALING], help="Longest registration granted, in seconds"
+)
+MAX_BINDINGS_PER_AOR = env.integer(
+    "MAX_BINDINGS_PER_AOR", 10, minimum=1, maximum=100, roles=[SIGNALING], help="Most bindings of one AOR"
+)
+DIGEST_ALGORITHMS = env.choice(
+    "DIGEST_ALGORITHMS",
+    "md5,sha-256",
+    ("md5,sha-256", "sha-256,md5", "md5", "sha-256"),
+    roles=[SIGNALING],
+    help="Digest algorithms offered, in this order",
+)
+NONCE_LIFETIME_S = env.seconds(
+    "NONCE_LIFETIME_S", 300, minimum=1, roles=[SIGNALING], help="Life of a digest nonce, in seconds"
+)
+AUTH_FAILURES_PER_MINUTE = env.integer(
+    "AUTH_FAILURES_PER_MINUTE",
+    30,
+    minimum=1,
+    roles=[SIGNALING],
+    help="Failed authentications a minute from one address before it is refused with 403 without a check",
+)
+PASSWORD_GUESSES_PER_DAY = env.integer(
+    "PASSWORD_GUESSES_PER_DAY",
+    1000,
+    minimum=1,
+    roles=[SIGNALING],
+    help="Wrong passwords a day for one user, from addresses it is not registered from, before those are refused",
+)
+REQUESTS_PER_SECOND_PER_SOURCE = env.integer(
+    "REQUESTS_PER_SECOND_PER_SOURCE",
+    5000,
+    minimum=1,
+    roles=[SIGNALING],
+    help="New SIP requests a second served for one address; more are dropped",
+)
+
+# --- Calls ----------------------------------------------------------------------------------------------------------
+
+MAX_CALLS = env.integer(
+    "MAX_CALLS", 2000, minimum=1, roles=[SIGNALING], help="Most calls at once on this node (beyond: 503)"
+)
+MAX_CALLS_PER_USER = env.integer(
+    "MAX_CALLS_PER_USER",
+    10,
+    minimum=0,
+    roles=[SIGNALING],
+    help="Most calls at once of one user that has no limit of its own; 0: unlimited (beyond: 486)",
+)
+MAX_CALL_S = env.seconds(
+    "MAX_CALL_S", 14400, minimum=1, roles=[SIGNALING], help="Longest call, in seconds; then it is hung up"
+)
+MAX_RINGING_S = env.seconds(
+    "MAX_RINGING_S", 180, minimum=1, roles=[SIGNALING], help="Longest time before the answer, in seconds"
+)
+DIALPLAN_PATH = env.path(
+    "DIALPLAN_PATH",
+    None,
+    roles=[SIGNALING],
+    help="A dialplan JSON file, imported at start and again whenever it changes",
+)
+CONFIG_POLL_S = env.seconds(
+    "CONFIG_POLL_S",
+    0.25,
+    minimum=0.05,
+    maximum=60,
+    roles=[SIGNALING],
+    help="How often the node looks for changed accounts, users and routes, in seconds",
+)
+SIGNALING_NODE_ID = env.text(
+    "SIGNALING_NODE_ID",
+    socket.gethostname(),
+    roles=[SIGNALING],
+    help="Name of this signaling node in CDRs and events",
+)
+RTPMANAGER_ADDRS = env.pairs(
+    "RTPMANAGER_ADDRS",
+    "localhost:9090",
+    roles=[SIGNALING],
+    help="RTP managers: host:port,host:port or node-id=host:port,…",
+)
+
+# --- Media ----------------------------------------------------------------------------------------------------------
+
+GRPC_PORT = env.port("GRPC_PORT", 9090, roles=[RTPMANAGER], help="gRPC listen port")
+GRPC_BIND = env.address("GRPC_BIND", "0.0.0.0", roles=[RTPMANAGER], help="Address gRPC binds")  # noqa: S104
+RTP_BIND = env.address("RTP_BIND", "0.0.0.0", roles=[RTPMANAGER], help="Address the RTP sockets bind")  # noqa: S104
+RTP_PORT_MIN = env.port("RTP_PORT_MIN", 10000, roles=[RTPMANAGER], help="First port for RTP and RTCP")
+RTP_PORT_MAX = env.port(
+    "RTP_PORT_MAX", 10100, roles=[RTPMANAGER], help="Last port for RTP and RTCP, included"
+)
+if RTP_PORT_MAX <= RTP_PORT_MIN:
+    raise BadVariable("RTP_PORT_MAX", str(RTP_PORT_MAX), f"a port above RTP_PORT_MIN ({RTP_PORT_MIN})")
+RTP_THREADS = env.integer(
+    "RTP_THREADS", 1, minimum=1, maximum=64, roles=[RTPMANAGER], help="Threads that move RTP"
+)
+RTP_INACTIVITY_S = env.seconds(
+    "RTP_INACTIVITY_S",
+    30,
+    minimum=0.5,
+    roles=[RTPMANAGER],
+    help="A session without RTP for this long is reported and its call ended, in seconds",
+)
+AUDIO_PATH = env.path(
+    "AUDIO_PATH", BASE_DIR / "media" / "audio", roles=[RTPMANAGER], help="Directory of the prompts (WAV)"
+)
+RTP_NODE_ID = env.text(
+    "RTP_NODE_ID", socket.gethostname(), roles=[RTPMANAGER], help="Name of this RTP manager"
+)
+
+# --- Web ------------------------------------------------------------------------------------------------------------
+
+UI_LOGLEVEL = env.choice("UI_LOGLEVEL", "info", LOG_LEVELS, roles=[UI], help="Log level of the ui role")
+UI_PORT = env.port("UI_PORT", 3000, roles=[UI], help="HTTP listen port of the ui role")
+UI_BIND = env.address("UI_BIND", "0.0.0.0", roles=[UI], help="Address the ui role binds")  # noqa: S104
+DEBUG = env.boolean("DEBUG", False, roles=[UI], help="Django's debug pages; never in production")
+ALLOWED_HOSTS = [
+    host
+    for host, _ in env.pairs(
+        "ALLOWED_HOSTS", "*", roles=[UI], help="Host names that the ui role answers to, comma-separated"
+    )
+]
+CSRF_TRUSTED_ORIGINS = [
+    origin
+    for origin, _ in env.pairs(
+        "CSRF_TRUSTED_ORIGINS",
+        "",
+        roles=[UI],
+        help="Origins trusted for forms behind a proxy: https://host,…",
+    )
+]
+
+
+def _secret_key() -> str:
+    """Return SECRET_KEY, or one that is made once and kept in the var directory (mode 600)."""
+    from switchboard.secret_key import load_or_create
+
+    given = env.secret(
+        "SECRET_KEY", roles=EVERY_ROLE, help="Django's secret key; unset: made once, in VAR_DIR"
+    )
+    return given or load_or_create(VAR_DIR / "secret-key")
+
+
+SECRET_KEY = _secret_key()
+
+# --- Database ---------------------------------------------------------------------------------------------------------
+
+DATABASE_URL = env.secret(
+    "DATABASE_URL",
+    roles=EVERY_ROLE,
+    help="postgres://user:password@host:5432/switchboard; unset: an SQLite file in VAR_DIR",
+)
+DATABASE_SCHEMA = "switchboard"
+
+
+def _database() -> dict[str, object]:
+    if not DATABASE_URL:
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": VAR_DIR / "switchboard.sqlite3",
+            "OPTIONS": {
+                "timeout": 20,
+                "transaction_mode": "IMMEDIATE",
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+            },
+            "TEST": {"NAME": None},
+        }
+    try:
+        database = dict(environ.Env.db_url_config(DATABASE_URL))
+    except (ValueError, KeyError, environ.ImproperlyConfigured) as error:
+        raise BadVariable("DATABASE_URL", "…", "postgres://user:password@host:port/name") from error
+    if "postgresql" not in str(database.get("ENGINE")):
+        raise BadVariable("DATABASE_URL", "…", "a postgres:// URL")
+    options = database.setdefault("OPTIONS", {})
+    options.setdefault("options", f"-c search_path={DATABASE_SCHEMA},public")
+    options.setdefault("connect_timeout", 5)
+    database["CONN_HEALTH_CHECKS"] = True
+    return database
+
+
+DATABASES = {"default": _database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Django -----------------------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "daphne",
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "switchboard",
+    "accounts",
+    "dialplan",
+    "cdrs",
+    "media",
+    "signaling",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "switchboard.urls"
+ASGI_APPLICATION = "switchboard.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "static/"
+STATIC_ROOT = VAR_DIR / "static"
+WHITENOISE_USE_FINDERS = True
+LOGGING_CONFIG = None
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+SESSION_COOKIE_NAME = "switchboard_session"
+UNFOLD = {
+    "SITE_TITLE": "Switchboard",
+    "SITE_HEADER": "Switchboard",
+    "SITE_SUBHEADER": "Phone platform",
+    "SITE_SYMBOL": "call",
+    "SHOW_HISTORY": True,
+}
+TESTING = "pytest" in sys.modules

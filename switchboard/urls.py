@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+"""URLs of the ui role: Django admin is the UI and stands at the root of the site under ``/admin/``."""
+
+from django.contrib import admin
+from django.http import HttpRequest, JsonResponse
+from django.urls import path
+from django.views.generic import RedirectView
+
+
+def health(request: HttpRequest) -> JsonResponse:
+    """Answer 200 while the process serves requests; needs no login."""
+    return JsonResponse({"status": "ok"})
+
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("health", health),
+    path("admin/", admin.site.urls),
+]
