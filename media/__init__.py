@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Media: the RTP manager (`media.control`) and its engine."""

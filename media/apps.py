@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+from django.apps import AppConfig
+
+
+class MediaConfig(AppConfig):
+    """The app `media`."""
+
+    name = "media"
