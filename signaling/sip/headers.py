@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The header fields of one message: an ordered multimap with typed values parsed on demand.
+
+Knows names and lines, not what a message needs. Invariants: names are canonical (compact forms folded, RFC 3261
+7.3.3), so one lookup sees every spelling; no value holds a line end. Lines of one name keep their order; the
+order between different names carries no meaning (RFC 3261 7.3.1) and is that of first appearance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar, cast
+
+from signaling.sip.errors import LocalProtocolError
+from signaling.sip.grammar import TOKEN, split_outside
+from signaling.sip.names import CANONICAL_NAMES
+from signaling.sip.values import CSeq, NameAddr, Via
+
+__all__ = ["CSeq", "Headers", "NameAddr", "Via", "canonical_name"]
+
+T = TypeVar("T")
+
+
+def canonical_name(name: str) -> str | None:
+    """Return the canonical spelling of a header name in any case or compact form, None when it is no token."""
+    known = CANONICAL_NAMES.get(name) or CANONICAL_NAMES.get(name.lower())
+    if known is not None:
+        return known
+    if TOKEN.fullmatch(name) is None:
+        return None
+    return "-".join([part.capitalize() for part in name.split("-")])
+
+
+def _name(name: str) -> str:
+    known = CANONICAL_NAMES.get(name) or canonical_name(name)
+    if known is None:
+        raise LocalProtocolError(f"not a header name: {name!r}")
+    return known
+
+
+def _value(value: str) -> str:
+    if "\r" in value or "\n" in value:
+        raise LocalProtocolError("a header value must not hold a line end")
+    return value
+
+
+class Headers:
+    """Header fields by canonical name. Lookups accept any case and the compact forms."""
+
+    __slots__ = ("_cache", "_fields")
+
+    def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
+        self._fields: dict[str, list[str]] = {}
+        self._cache: dict[str, object] = {}
+        for name, value in items:
+            self.add(name, value)
+
+    @classmethod
+    def from_fields(cls, fields: dict[str, list[str]]) -> Headers:
+        """Take over `fields`, whose names must be canonical and whose values must be free of line ends."""
+        headers = cls.__new__(cls)
+        headers._fields = fields
+        headers._cache = {}
+        return headers
+
+    @property
+    def fields(self) -> dict[str, list[str]]:
+        """The lines by canonical name; for reading only."""
+        return self._fields
+
+    def get(self, name: str, default: str | None = None) -> str | None:
+        """Return the first line of `name` as written, `default` when there is none."""
+        values = self._fields.get(_name(name))
+        return values[0] if values else default
+
+    def get_all(self, name: str) -> list[str]:
+        """Return every line of `name` as written."""
+        return list(self._fields.get(_name(name), ()))
+
+    def get_list(self, name: str) -> list[str]:
+        """Return the comma-separated values over all lines of `name`; empty ones are dropped.
+
+        Raises RemoteProtocolError(400) on an open quote or angle bracket.
+        """
+        values: list[str] = []
+        for line in self._fields.get(_name(name), ()):
+            if "," in line:
+                values.extend(part for part in split_outside(line, ",") if part)
+            elif line:
+                values.append(line)
+        return values
+
+    def cached(self, key: str, build: Callable[[], T]) -> T:
+        """Return `build()`, remembered under `key` until a header changes."""
+        if key in self._cache:
+            return cast("T", self._cache[key])
+        value = self._cache[key] = build()
+        return value
+
+    def add(self, name: str, value: str) -> None:
+        """Append a line; raise LocalProtocolError on a bad name or a line end in `value`."""
+        name = _name(name)
+        self._fields.setdefault(name, []).append(_value(value))
+        self._cache.clear()
+
+    def prepend(self, name: str, value: str) -> None:
+        """Put a line before the others of `name`, such as a Via or a Record-Route; errors as `add`."""
+        name = _name(name)
+        if name in self._fields:
+            self._fields[name].insert(0, _value(value))
+        else:
+            self._fields = {name: [_value(value)], **self._fields}
+        self._cache.clear()
+
+    def set(self, name: str, value: str) -> None:
+        """Replace every line of `name` with one; errors as `add`."""
+        self._fields[_name(name)] = [_value(value)]
+        self._cache.clear()
+
+    def set_all(self, name: str, values: Iterable[str]) -> None:
+        """Replace every line of `name` with the given ones, none of them removing it; errors as `add`."""
+        lines = [_value(value) for value in values]
+        if lines:
+            self._fields[_name(name)] = lines
+        else:
+            self._fields.pop(_name(name), None)
+        self._cache.clear()
+
+    def remove(self, name: str) -> None:
+        """Drop every line of `name`, if any."""
+        self._fields.pop(_name(name), None)
+        self._cache.clear()
+
+    def items(self) -> list[tuple[str, str]]:
+        """Return (canonical name, line) pairs in order."""
+        return [(name, value) for name, values in self._fields.items() for value in values]
+
+    def copy(self) -> Headers:
+        """Return an independent copy."""
+        headers = Headers.from_fields({name: values[:] for name, values in self._fields.items()})
+        headers._cache = self._cache.copy()
+        return headers
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and _name(name) in self._fields
+
+    def __len__(self) -> int:
+        return sum(map(len, self._fields.values()))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Headers) and self._fields == other._fields
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Headers({self.items()!r})"
