@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lexical pieces shared by the header and URI parsers (RFC 3261 section 25.1).
 
-Knows characters, not headers. Invariant: each expression is a single character class, or an alternation whose
-branches start with different characters, so that matching is linear in the input; nothing here backtracks.
+Knows characters, not headers. Invariant: each expression is a single character class or uses possessive
+quantifiers only, so that matching is linear in the input; nothing here backtracks.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ HOST_NAME = re.compile(r"[A-Za-z0-9\-._]{1,255}")
 PARAM_VALUE = re.compile(r"[A-Za-z0-9\-.!%*_+`'~\[\]:/@$&|?#{}()]*")
 CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f][0-9A-Fa-f])")
+SIMPLE_PARAMS = re.compile(r"(?:;[A-Za-z0-9\-.!%*_+`'~]++(?:=[A-Za-z0-9\-.!%*_+`'~\[\]:/@$&|?#{}()]*+)?)++")
 QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 
 MAX_PORT = 65535
@@ -178,6 +179,9 @@ def parse_params(text: str) -> Params:
     `text` is empty or starts with the semicolon. Raises RemoteProtocolError(400) on an empty or repeated
     name (RFC 3261 7.3.1) and on a value that is neither a token, a host nor a quoted-string.
     """
+    if SIMPLE_PARAMS.fullmatch(text) is not None:
+        pairs = [piece.partition("=") for piece in text[1:].split(";")]
+        return unique_params([(name.lower(), value if equals else None) for name, equals, value in pairs])
     text = text.strip(" \t")
     if not text:
         return ()
@@ -187,9 +191,10 @@ def parse_params(text: str) -> Params:
     params: list[tuple[str, str | None]] = []
     for piece in pieces:
         name, equals, value = piece.partition("=")
-        name = name.strip(" \t").lower()
+        name = name.strip(" \t")
         if TOKEN.fullmatch(name) is None:
             raise bad_request("bad parameter name")
+        name = name.lower()
         if not equals:
             params.append((name, None))
             continue
@@ -200,7 +205,12 @@ def parse_params(text: str) -> Params:
         elif PARAM_VALUE.fullmatch(value) is None:
             raise bad_request("bad parameter value")
         params.append((name, value))
-    if len(params) > 1 and len({name for name, _ in params}) != len(params):
+    return unique_params(params)
+
+
+def unique_params(params: list[tuple[str, str | None]]) -> Params:
+    """Return `params` as a tuple; raise RemoteProtocolError(400) when a name is repeated (RFC 3261 7.3.1)."""
+    if len(params) > 1 and len(dict(params)) != len(params):
         raise bad_request("repeated parameter")
     return tuple(params)
 

@@ -23,12 +23,13 @@ T = TypeVar("T")
 
 def canonical_name(name: str) -> str | None:
     """Return the canonical spelling of a header name in any case or compact form, None when it is no token."""
-    known = CANONICAL_NAMES.get(name) or CANONICAL_NAMES.get(name.lower())
+    known = CANONICAL_NAMES.get(name)
     if known is not None:
         return known
+    # Before lower(), which turns some letters outside ASCII into ASCII ones: no second spelling of a name.
     if TOKEN.fullmatch(name) is None:
         return None
-    return "-".join([part.capitalize() for part in name.split("-")])
+    return CANONICAL_NAMES.get(name.lower()) or "-".join([part.capitalize() for part in name.split("-")])
 
 
 def _name(name: str) -> str:
@@ -47,11 +48,12 @@ def _value(value: str) -> str:
 class Headers:
     """Header fields by canonical name. Lookups accept any case and the compact forms."""
 
-    __slots__ = ("_cache", "_fields")
+    __slots__ = ("_fields", "memo")
 
     def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
         self._fields: dict[str, list[str]] = {}
-        self._cache: dict[str, object] = {}
+        self.memo: dict[str, object] = {}
+        """Typed values by a key of the message's choice; emptied by every change."""
         for name, value in items:
             self.add(name, value)
 
@@ -60,7 +62,7 @@ class Headers:
         """Take over `fields`, whose names must be canonical and whose values must be free of line ends."""
         headers = cls.__new__(cls)
         headers._fields = fields
-        headers._cache = {}
+        headers.memo = {}
         return headers
 
     @property
@@ -92,16 +94,16 @@ class Headers:
 
     def cached(self, key: str, build: Callable[[], T]) -> T:
         """Return `build()`, remembered under `key` until a header changes."""
-        if key in self._cache:
-            return cast("T", self._cache[key])
-        value = self._cache[key] = build()
+        if key in self.memo:
+            return cast("T", self.memo[key])
+        value = self.memo[key] = build()
         return value
 
     def add(self, name: str, value: str) -> None:
         """Append a line; raise LocalProtocolError on a bad name or a line end in `value`."""
         name = _name(name)
         self._fields.setdefault(name, []).append(_value(value))
-        self._cache.clear()
+        self.memo.clear()
 
     def prepend(self, name: str, value: str) -> None:
         """Put a line before the others of `name`, such as a Via or a Record-Route; errors as `add`."""
@@ -110,12 +112,12 @@ class Headers:
             self._fields[name].insert(0, _value(value))
         else:
             self._fields = {name: [_value(value)], **self._fields}
-        self._cache.clear()
+        self.memo.clear()
 
     def set(self, name: str, value: str) -> None:
         """Replace every line of `name` with one; errors as `add`."""
         self._fields[_name(name)] = [_value(value)]
-        self._cache.clear()
+        self.memo.clear()
 
     def set_all(self, name: str, values: Iterable[str]) -> None:
         """Replace every line of `name` with the given ones, none of them removing it; errors as `add`."""
@@ -124,12 +126,12 @@ class Headers:
             self._fields[_name(name)] = lines
         else:
             self._fields.pop(_name(name), None)
-        self._cache.clear()
+        self.memo.clear()
 
     def remove(self, name: str) -> None:
         """Drop every line of `name`, if any."""
         self._fields.pop(_name(name), None)
-        self._cache.clear()
+        self.memo.clear()
 
     def items(self) -> list[tuple[str, str]]:
         """Return (canonical name, line) pairs in order."""
@@ -138,11 +140,11 @@ class Headers:
     def copy(self) -> Headers:
         """Return an independent copy."""
         headers = Headers.from_fields({name: values[:] for name, values in self._fields.items()})
-        headers._cache = self._cache.copy()
+        headers.memo = self.memo.copy()
         return headers
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and _name(name) in self._fields
+        return isinstance(name, str) and canonical_name(name) in self._fields
 
     def __len__(self) -> int:
         return sum(map(len, self._fields.values()))

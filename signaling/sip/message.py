@@ -52,9 +52,9 @@ class SipMessage:
     def cseq(self) -> CSeq:
         """The CSeq; raises RemoteProtocolError(400) when absent or malformed."""
         headers = self.headers
-        value = headers._cache.get("CSeq")
+        value = headers.memo.get("CSeq")
         if value is None:
-            value = headers._cache["CSeq"] = CSeq.parse(self._required("CSeq"))
+            value = headers.memo["CSeq"] = CSeq.parse(self._required("CSeq"))
         return value  # type: ignore[return-value]
 
     @property
@@ -71,21 +71,21 @@ class SipMessage:
     def top_via(self) -> Via:
         """The first Via; raises RemoteProtocolError(400) when absent or malformed."""
         headers = self.headers
-        value = headers._cache.get("top Via")
+        value = headers.memo.get("top Via")
         if value is None:
             line = self._required("Via")
             if "," in line:
                 line = split_outside(line, ",")[0]
-            value = headers._cache["top Via"] = Via.parse(line)
+            value = headers.memo["top Via"] = Via.parse(line)
         return value  # type: ignore[return-value]
 
     @property
     def vias(self) -> list[Via]:
         """Every Via from the top; raises RemoteProtocolError(400) when one is malformed. Not to be changed."""
         headers = self.headers
-        value = headers._cache.get("Via")
+        value = headers.memo.get("Via")
         if value is None:
-            value = headers._cache["Via"] = [
+            value = headers.memo["Via"] = [
                 Via.parse(part)
                 for line in headers.get_all("Via")
                 for part in (split_outside(line, ",") if "," in line else (line,))
@@ -146,7 +146,7 @@ class SipMessage:
         rest = split_outside(line, ",")[1:] if "," in line else []
         values = [str(via), *rest, *self.headers.fields["Via"][1:]]
         self.headers.set_all("Via", values)
-        self.headers._cache["top Via"] = via
+        self.headers.memo["top Via"] = via
 
     def remove_top_via(self) -> None:
         """Drop the first Via, as a forwarder of responses does; raise RemoteProtocolError(400) when none."""
@@ -163,8 +163,7 @@ class SipMessage:
         for name, values in self.headers.fields.items():
             if name == "Content-Length":
                 continue
-            for value in values:
-                lines.append(f"{name}: {value}")
+            lines += [f"{name}: {value}" for value in values]
         lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
         return "\r\n".join(lines).encode("utf-8", "replace") + self.body
 
@@ -179,9 +178,9 @@ class SipMessage:
 
     def _name_addr(self, name: str) -> NameAddr:
         headers = self.headers
-        value = headers._cache.get(name)
+        value = headers.memo.get(name)
         if value is None:
-            value = headers._cache[name] = NameAddr.parse(self._required(name))
+            value = headers.memo[name] = NameAddr.parse(self._required(name))
         return value  # type: ignore[return-value]
 
 
@@ -236,7 +235,7 @@ class SipRequest(SipMessage):
         source = self.headers.fields
         fields = {name: source[name][:] for name in _ANSWERED if name in source}
         if to_tag is not None and "To" in fields:
-            fields["To"] = [self._to_with_tag(fields["To"][0], to_tag)]
+            fields["To"][0] = self._to_with_tag(fields["To"][0], to_tag)
         if 100 < status < 300 and "Record-Route" in source and self.method in DIALOG_FORMING_METHODS:
             fields["Record-Route"] = source["Record-Route"][:]
         if status == 100 and "Timestamp" in source:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import Any
 
@@ -19,7 +20,9 @@ from signaling.sip.grammar import (
     escape,
     is_host,
     parse_host_port,
+    parse_port,
     unescape,
+    unique_params,
 )
 
 MAX_URI_CHARS = 4096
@@ -34,8 +37,15 @@ _PARAM_PLAIN = re.compile(r"[A-Za-z0-9\-_.!~*'()\[\]/:&+$]+")
 _HEADER = re.compile(r"[A-Za-z0-9\-_.!~*'()\[\]/?:+$%]*")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+\-.]*")
 _OPAQUE = re.compile(r"[!#-;=?-~]+")  # printable ASCII without the space, the quote and angle brackets
+# The shape of nearly every URI: no escapes, password, headers or IPv6. Anything else takes the general path.
+_SIMPLE_URI = re.compile(
+    r"(sips?+):(?:([A-Za-z0-9\-_.!~*'()&=+$,;?/#]++)@)?([A-Za-z0-9\-._]{1,255}+)(?::([0-9]{1,5}+))?"
+    r"((?:;[A-Za-z0-9\-_.!~*'()\[\]/:&+$]++(?:=[A-Za-z0-9\-_.!~*'()\[\]/:&+$]++)?)*+)"
+)
+MAX_REMEMBERED_CHARS = 256
+"""URIs longer than this are parsed each time, to bound the memory of the remembered ones."""
 _USER_SAFE = "!*'()&=+$,;?/"
-_PASSWORD_SAFE = "!*'()&=+$,"
+_USERINFO_SAFE = "!*'()&=+$,"
 _PARAM_SAFE = "!*'()[]/:&+$"
 _HEADER_SAFE = "!*'()[]/?:+$"
 _OPAQUE_SAFE = "!#$%&'()*+,/:;=?@[]^`{|}\\"
@@ -72,32 +82,11 @@ class SipUri:
     @classmethod
     def parse(cls, text: str) -> SipUri:
         """Parse one URI; raise RemoteProtocolError 400 when malformed, 414 when too long."""
+        if len(text) <= MAX_REMEMBERED_CHARS:
+            return _parse_remembered(text)
         if len(text) > MAX_URI_CHARS:
             raise RemoteProtocolError(414, "URI too long")
-        scheme, colon, rest = text.partition(":")
-        scheme = scheme.lower()
-        if scheme not in _SIP_SCHEMES:
-            if not colon or _SCHEME.fullmatch(scheme) is None:
-                raise bad_request("bad URI scheme")
-            return _parse_other(scheme, rest)
-        user = password = None
-        userinfo, at, host_port = rest.partition("@")
-        if at:
-            user, password = _parse_userinfo(userinfo)
-        else:
-            host_port = rest
-        headers: tuple[tuple[str, str], ...] = ()
-        params: Params = ()
-        if "?" in host_port:
-            host_port, _, header_text = host_port.partition("?")
-            headers = _parse_uri_headers(header_text)
-        if ";" in host_port:
-            host_port, _, param_text = host_port.partition(";")
-            params = _parse_uri_params(param_text)
-        host, port = parse_host_port(host_port)
-        return cls(
-            scheme=scheme, user=user, password=password, host=host, port=port, params=params, headers=headers
-        )
+        return _parse(text)
 
     def __str__(self) -> str:
         if self.scheme not in _SIP_SCHEMES:
@@ -153,6 +142,51 @@ class SipUri:
         )
 
 
+def _parse(text: str) -> SipUri:
+    match = _SIMPLE_URI.fullmatch(text)
+    if match is None:
+        return _parse_general(text)
+    scheme, user, host, port, params = match.groups()
+    return SipUri(
+        scheme=scheme,
+        user=user,
+        host=host.lower(),
+        port=parse_port(port) if port else None,
+        params=_split_params(params[1:]) if params else (),
+    )
+
+
+# A call repeats the same few URIs in all of its messages, and a phone in all of its calls.
+_parse_remembered = lru_cache(maxsize=2048)(_parse)
+
+
+def _parse_general(text: str) -> SipUri:
+    scheme, colon, rest = text.partition(":")
+    if not colon or _SCHEME.fullmatch(scheme) is None:
+        raise bad_request("bad URI scheme")
+    scheme = scheme.lower()
+    if scheme not in _SIP_SCHEMES:
+        return _parse_other(scheme, rest)
+    user = password = None
+    userinfo, at, host_port = rest.partition("@")
+    if at:
+        user, password = _parse_userinfo(userinfo)
+    else:
+        host_port = rest
+    host_port, question, headers = host_port.partition("?")
+    host_port, semicolon, params = host_port.partition(";")
+    host, port = parse_host_port(host_port)
+    return SipUri(
+        scheme=scheme,
+        user=user,
+        password=password,
+        host=host,
+        port=port,
+        params=_parse_uri_params(params) if semicolon else (),
+        headers=_parse_uri_headers(headers) if question else (),
+    )
+
+
 def _parse_other(scheme: str, rest: str) -> SipUri:
     if _OPAQUE.fullmatch(rest) is None:
         raise bad_request("bad URI")
@@ -180,9 +214,12 @@ def _parse_uri_params(text: str) -> Params:
         if _PARAM.fullmatch(name) is None or (equals and _PARAM.fullmatch(value) is None):
             raise bad_request("bad URI parameter")
         params.append((unescape(name).lower(), unescape(value) if equals else None))
-    if len(params) > 1 and len({name for name, _ in params}) != len(params):
-        raise bad_request("repeated URI parameter")
-    return tuple(params)
+    return unique_params(params)
+
+
+def _split_params(text: str) -> Params:
+    pairs = [piece.partition("=") for piece in text.split(";")]
+    return unique_params([(name.lower(), value if equals else None) for name, equals, value in pairs])
 
 
 def _parse_uri_headers(text: str) -> tuple[tuple[str, str], ...]:
@@ -199,7 +236,7 @@ def _format_userinfo(user: str | None, password: str | None) -> str:
     if user is None:
         return ""
     text = user if _USER_PLAIN.fullmatch(user) else escape(user, _USER_SAFE)
-    return f"{text}@" if password is None else f"{text}:{escape(password, _PASSWORD_SAFE)}@"
+    return f"{text}@" if password is None else f"{text}:{escape(password, _USERINFO_SAFE)}@"
 
 
 def _format_uri_params(params: Params) -> str:

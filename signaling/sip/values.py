@@ -23,6 +23,7 @@ from signaling.sip.grammar import (
     is_host,
     parse_host_port,
     parse_params,
+    parse_port,
     parse_uint,
     quote_string,
     unquote_string,
@@ -36,7 +37,11 @@ MAX_EXPIRES_S = 2**32 - 1
 
 # Unquoted display names are tokens and spaces (RFC 3261 25.1); devices also send UTF-8 letters unquoted.
 _DISPLAY_TOKENS = re.compile(r"[A-Za-z0-9\-.!%*_+`'~ \t\u0080-\U0010ffff]*")
-_SENT_PROTOCOL = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
+# The shapes of nearly every value; anything else takes the general path.
+_SIMPLE_NAME_ADDR = re.compile(r"""(?:"([^"\\\x00-\x1f\x7f]*+)" ?+)?<([^<>]++)>(;[^"]*+)?""")
+_SIMPLE_VIA = re.compile(r"SIP/2\.0/([A-Z]++) ([A-Za-z0-9\-._]{1,255}+)(?::([0-9]{1,5}+))?(;[^\"]*+)?")
+_SIMPLE_CSEQ = re.compile(r"([0-9]{1,10}+) ([A-Za-z0-9\-.!%*_+`'~]++)")
+_USUAL_TRANSPORTS = frozenset({"UDP", "TCP", "TLS", "WS", "WSS"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +57,18 @@ class NameAddr:
     @classmethod
     def parse(cls, text: str) -> NameAddr:
         """Parse a name-addr or addr-spec with parameters; raise RemoteProtocolError(400) when malformed."""
+        match = _SIMPLE_NAME_ADDR.fullmatch(text)
+        if match is not None:
+            name, uri, params = match.groups()
+            return cls(
+                uri=SipUri.parse(uri),
+                display_name=name or "",
+                params=parse_params(params) if params else (),
+            )
+        return cls._parse_general(text)
+
+    @classmethod
+    def _parse_general(cls, text: str) -> NameAddr:
         text = text.strip(" \t")
         display_name = ""
         if text[:1] == '"':
@@ -122,20 +139,35 @@ class Via:
     """(lower-case name, value as written or None for a flag), in order."""
 
     def __post_init__(self) -> None:
-        if not is_host(self.host) or _SENT_PROTOCOL.fullmatch(self.transport) is None:
-            raise LocalProtocolError("a Via needs a transport token and a host")
+        if self.transport not in _USUAL_TRANSPORTS and TOKEN.fullmatch(self.transport) is None:
+            raise LocalProtocolError("not a transport token")
+        if not is_host(self.host):
+            raise LocalProtocolError("a Via needs a host name or address")
 
     @classmethod
     def parse(cls, text: str) -> Via:
         """Parse one Via value; raise RemoteProtocolError(400) when malformed or not SIP/2.0."""
+        match = _SIMPLE_VIA.fullmatch(text)
+        if match is not None:
+            transport, host, port, params = match.groups()
+            return cls(
+                transport=transport,
+                host=host.lower(),
+                port=parse_port(port) if port else None,
+                params=parse_params(params) if params else (),
+            )
+        return cls._parse_general(text)
+
+    @classmethod
+    def _parse_general(cls, text: str) -> Via:
         head, semicolon, params = text.partition(";")
         words = head.split()
         if len(words) != 2 or words[0].count("/") != 2:
             words = _split_sent_by(head)
         name, version, transport = words[0].split("/")
-        if version != "2.0" or (name != "SIP" and name.upper() != "SIP"):
+        if version != "2.0" or (name != "SIP" and name.lower() != "sip"):
             raise bad_request("Via is not SIP/2.0")
-        if _SENT_PROTOCOL.fullmatch(transport) is None:
+        if TOKEN.fullmatch(transport) is None:
             raise bad_request("bad Via transport")
         host, port = parse_host_port(words[1])
         return cls(transport=transport.upper(), host=host, port=port, params=parse_params(semicolon + params))
@@ -203,9 +235,10 @@ class CSeq:
     @classmethod
     def parse(cls, text: str) -> CSeq:
         """Parse "number METHOD"; raise RemoteProtocolError(400) when malformed or out of range."""
-        number, _, method = text.partition(" ")
-        method = method.strip(" \t")
-        if TOKEN.fullmatch(method) is None:
+        match = _SIMPLE_CSEQ.fullmatch(text)
+        if match is not None:
+            number, method = match.groups()
+        else:
             words = text.split()
             if len(words) != 2 or TOKEN.fullmatch(words[1]) is None:
                 raise bad_request("bad CSeq")
