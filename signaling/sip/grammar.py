@@ -18,10 +18,11 @@ Params = tuple[tuple[str, str | None], ...]
 TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
 HOST_NAME = re.compile(r"[A-Za-z0-9\-._]{1,255}")
 # A generic-param value is a token or a host; IPv6 adds brackets and colons. Real devices also send "/", "@", "$" and "&" bare.
-PARAM_VALUE = re.compile(r"[A-Za-z0-9\-.!%*_+`'~\[\]:/@$&|?#{}()]*")
+PARAM_VALUE = re.compile(r"[A-Za-z0-9\-.!%*_+`'~\[\]:/@$&|?#{}()]+")
 CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f][0-9A-Fa-f])")
-SIMPLE_PARAMS = re.compile(r"(?:;[A-Za-z0-9\-.!%*_+`'~]++(?:=[A-Za-z0-9\-.!%*_+`'~\[\]:/@$&|?#{}()]*+)?)++")
+SIMPLE_PARAMS = re.compile(r"(?:;[A-Za-z0-9\-.!%*_+`'~]++(?:=[A-Za-z0-9\-.!%*_+`'~\[\]:/@$&|?#{}()]++)?+)++")
+SIMPLE_PARAM = re.compile(r";([^;=]++)(?:=([^;]++))?+")
 QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 
 MAX_PORT = 65535
@@ -180,8 +181,7 @@ def parse_params(text: str) -> Params:
     name (RFC 3261 7.3.1) and on a value that is neither a token, a host nor a quoted-string.
     """
     if SIMPLE_PARAMS.fullmatch(text) is not None:
-        pairs = [piece.partition("=") for piece in text[1:].split(";")]
-        return unique_params([(name.lower(), value if equals else None) for name, equals, value in pairs])
+        return unique_params([(name.lower(), value or None) for name, value in SIMPLE_PARAM.findall(text)])
     text = text.strip(" \t")
     if not text:
         return ()
@@ -199,6 +199,8 @@ def parse_params(text: str) -> Params:
             params.append((name, None))
             continue
         value = value.strip(" \t")
+        if not value:
+            raise bad_request("empty parameter value")
         if value[:1] == '"':
             if end_of_quoted(value, 0) != len(value):
                 raise bad_request("text after a quoted parameter")

@@ -30,7 +30,7 @@ def find_head_end(data: bytes | bytearray, start: int = 0) -> tuple[int, int]:
         body_start = at + 3
     else:
         return -1, -1
-    return (at - 1 if at > start and data[at - 1] == 0x0D else at), body_start
+    return (at - 1 if at > 0 and data[at - 1] == 0x0D else at), body_start
 
 
 def split_head(data: bytes) -> tuple[list[str], int]:

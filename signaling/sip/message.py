@@ -163,7 +163,10 @@ class SipMessage:
         for name, values in self.headers.fields.items():
             if name == "Content-Length":
                 continue
-            lines += [f"{name}: {value}" for value in values]
+            if len(values) == 1:
+                lines.append(f"{name}: {values[0]}")
+            else:
+                lines += [f"{name}: {value}" for value in values]
         lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
         return "\r\n".join(lines).encode("utf-8", "replace") + self.body
 

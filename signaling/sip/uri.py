@@ -15,10 +15,12 @@ from typing import Any
 
 from signaling.sip.errors import LocalProtocolError, RemoteProtocolError
 from signaling.sip.grammar import (
+    HOST_NAME,
+    SIMPLE_PARAM,
     Params,
     bad_request,
     escape,
-    is_host,
+    is_ipv6_reference,
     parse_host_port,
     parse_port,
     unescape,
@@ -76,7 +78,14 @@ class SipUri:
     """(name, value) after the question mark, unescaped."""
 
     def __post_init__(self) -> None:
-        if self.scheme in _SIP_SCHEMES and not is_host(self.host):
+        if HOST_NAME.fullmatch(self.host) is None or self.scheme not in _SIP_SCHEMES:
+            self._check_unusual()
+
+    def _check_unusual(self) -> None:
+        if self.scheme not in _SIP_SCHEMES:
+            if self.host or _SCHEME.fullmatch(self.scheme) is None:
+                raise LocalProtocolError("not a URI scheme, or a host with one that has none")
+        elif not is_ipv6_reference(self.host):
             raise LocalProtocolError("a SIP URI needs a host name or address")
 
     @classmethod
@@ -152,7 +161,7 @@ def _parse(text: str) -> SipUri:
         user=user,
         host=host.lower(),
         port=parse_port(port) if port else None,
-        params=_split_params(params[1:]) if params else (),
+        params=_split_params(params) if params else (),
     )
 
 
@@ -218,8 +227,7 @@ def _parse_uri_params(text: str) -> Params:
 
 
 def _split_params(text: str) -> Params:
-    pairs = [piece.partition("=") for piece in text.split(";")]
-    return unique_params([(name.lower(), value if equals else None) for name, equals, value in pairs])
+    return unique_params([(name.lower(), value or None) for name, value in SIMPLE_PARAM.findall(text)])
 
 
 def _parse_uri_headers(text: str) -> tuple[tuple[str, str], ...]:

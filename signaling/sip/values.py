@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import NamedTuple
 
 from signaling.sip.errors import LocalProtocolError
 from signaling.sip.grammar import (
     CONTROLS,
+    HOST_NAME,
     TOKEN,
     Params,
     bad_request,
@@ -20,7 +23,7 @@ from signaling.sip.grammar import (
     end_of_quoted,
     find_param,
     format_params,
-    is_host,
+    is_ipv6_reference,
     parse_host_port,
     parse_params,
     parse_port,
@@ -28,7 +31,7 @@ from signaling.sip.grammar import (
     quote_string,
     unquote_string,
 )
-from signaling.sip.uri import SipUri
+from signaling.sip.uri import MAX_REMEMBERED_CHARS, SipUri
 
 MAX_CSEQ = 2**31 - 1
 """RFC 3261 8.1.1.5."""
@@ -57,15 +60,7 @@ class NameAddr:
     @classmethod
     def parse(cls, text: str) -> NameAddr:
         """Parse a name-addr or addr-spec with parameters; raise RemoteProtocolError(400) when malformed."""
-        match = _SIMPLE_NAME_ADDR.fullmatch(text)
-        if match is not None:
-            name, uri, params = match.groups()
-            return cls(
-                uri=SipUri.parse(uri),
-                display_name=name or "",
-                params=parse_params(params) if params else (),
-            )
-        return cls._parse_general(text)
+        return _remembered_name_addr(text) if len(text) <= MAX_REMEMBERED_CHARS else _parse_name_addr(text)
 
     @classmethod
     def _parse_general(cls, text: str) -> NameAddr:
@@ -141,22 +136,13 @@ class Via:
     def __post_init__(self) -> None:
         if self.transport not in _USUAL_TRANSPORTS and TOKEN.fullmatch(self.transport) is None:
             raise LocalProtocolError("not a transport token")
-        if not is_host(self.host):
+        if HOST_NAME.fullmatch(self.host) is None and not is_ipv6_reference(self.host):
             raise LocalProtocolError("a Via needs a host name or address")
 
     @classmethod
     def parse(cls, text: str) -> Via:
         """Parse one Via value; raise RemoteProtocolError(400) when malformed or not SIP/2.0."""
-        match = _SIMPLE_VIA.fullmatch(text)
-        if match is not None:
-            transport, host, port, params = match.groups()
-            return cls(
-                transport=transport,
-                host=host.lower(),
-                port=parse_port(port) if port else None,
-                params=parse_params(params) if params else (),
-            )
-        return cls._parse_general(text)
+        return _remembered_via(text) if len(text) <= MAX_REMEMBERED_CHARS else _parse_via(text)
 
     @classmethod
     def _parse_general(cls, text: str) -> Via:
@@ -225,8 +211,7 @@ def _split_sent_by(head: str) -> list[str]:
     return [f"{pieces[0]}/{pieces[1]}/{last[0]}", sent_by]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CSeq:
+class CSeq(NamedTuple):
     """The command sequence: a number below 2**31 and the method (RFC 3261 20.16)."""
 
     number: int
@@ -247,3 +232,31 @@ class CSeq:
 
     def __str__(self) -> str:
         return f"{self.number} {self.method}"
+
+
+def _parse_name_addr(text: str) -> NameAddr:
+    match = _SIMPLE_NAME_ADDR.fullmatch(text)
+    if match is None:
+        return NameAddr._parse_general(text)
+    name, uri, params = match.groups()
+    return NameAddr(
+        uri=SipUri.parse(uri), display_name=name or "", params=parse_params(params) if params else ()
+    )
+
+
+def _parse_via(text: str) -> Via:
+    match = _SIMPLE_VIA.fullmatch(text)
+    if match is None:
+        return Via._parse_general(text)
+    transport, host, port, params = match.groups()
+    return Via(
+        transport=transport,
+        host=host.lower(),
+        port=parse_port(port) if port else None,
+        params=parse_params(params) if params else (),
+    )
+
+
+# The dozen messages of a call repeat its From, To and Via; the values are immutable, so they are shared.
+_remembered_name_addr = lru_cache(maxsize=4096)(_parse_name_addr)
+_remembered_via = lru_cache(maxsize=2048)(_parse_via)
