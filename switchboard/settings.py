@@ -14,7 +14,8 @@ import environ
 from switchboard.env import LOG_LEVELS, BadVariable, Registry
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = Registry()
+ENV = env = Registry()
+HOSTNAME = socket.gethostname()
 
 SIGNALING, RTPMANAGER, UI = "signaling", "rtpmanager", "ui"
 EVERY_ROLE = (SIGNALING, RTPMANAGER, UI)
@@ -188,7 +189,7 @@ CONFIG_POLL_S = env.seconds(
 )
 SIGNALING_NODE_ID = env.text(
     "SIGNALING_NODE_ID",
-    socket.gethostname(),
+    HOSTNAME,
     roles=[SIGNALING],
     help="Name of this signaling node in CDRs and events",
 )
@@ -223,9 +224,7 @@ RTP_INACTIVITY_S = env.seconds(
 AUDIO_PATH = env.path(
     "AUDIO_PATH", BASE_DIR / "media" / "audio", roles=[RTPMANAGER], help="Directory of the prompts (WAV)"
 )
-RTP_NODE_ID = env.text(
-    "RTP_NODE_ID", socket.gethostname(), roles=[RTPMANAGER], help="Name of this RTP manager"
-)
+RTP_NODE_ID = env.text("RTP_NODE_ID", HOSTNAME, roles=[RTPMANAGER], help="Name of this RTP manager")
 
 # --- Web ------------------------------------------------------------------------------------------------------------
 

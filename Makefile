@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+# `make help` lists the targets.
+
+PYTHON ?= python3.11
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+MANAGE := $(BIN)/python manage.py
+ENGINE_SOURCES := $(shell find media/engine -type f \( -name '*.rs' -o -name '*.toml' -o -name '*.lock' -o -name '*.py' -o -name '*.pyi' \) -not -path '*/target/*' -not -path '*/tests/*')
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-unit test-e2e test-engine testcall lint format bench engine proto pins docs need-python need-rust
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-zA-Z0-9_-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.engine ## install, migrate, create demo data, start everything, print where to dial in
+	@$(MANAGE) switchboard $(ARGS)
+
+test: test-engine test-unit test-e2e ## all tests that CI runs
+
+test-engine: $(VENV)/.dev
+	cd media/engine && cargo test --quiet --workspace --exclude switchboard-engine-python
+
+test-unit: $(VENV)/.dev
+	$(BIN)/pytest -q -n 2 -m "not e2e" $(ARGS)
+
+test-e2e: $(VENV)/.dev
+	@for tool in sipp baresip; do command -v $$tool >/dev/null || { echo "make test needs $$tool: apt-get install sip-tester baresip-core postgresql"; exit 1; }; done
+	$(BIN)/pytest -q -m e2e $(ARGS)
+
+testcall: $(VENV)/.engine ## place a real call through the running server and print a scorecard
+	@$(MANAGE) testcall $(ARGS)
+
+lint: $(VENV)/.dev ## ruff, mypy, import rules, dependencies, spelling, Django's checks, rustfmt, clippy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+	$(BIN)/codespell
+	$(MANAGE) check
+	$(MANAGE) makemigrations --check --dry-run
+	cd media/engine && cargo fmt --check && cargo clippy --quiet --workspace --all-targets -- -D warnings
+
+format: $(VENV)/.dev ## bring all code into form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	cd media/engine && cargo fmt
+
+bench: $(VENV)/.dev ## run the benchmarks (bench/README.md tells what each measures)
+	$(BIN)/pip install --quiet -r bench/requirements.txt
+	$(BIN)/python -m bench.relay $(ARGS)
+	$(BIN)/python -m bench.signalling $(ARGS)
+
+engine: $(VENV)/.engine ## build and install the Rust engine
+
+proto: $(VENV)/.dev ## generate the gRPC code from media/control/proto
+	$(BIN)/python -m media.control.generate
+
+pins: $(VENV)/.dev ## compile the exact pins from requirements*.in
+	$(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 --no-header --no-annotate --no-emit-index-url requirements.in -o requirements.txt
+	$(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 --no-header --no-annotate --no-emit-index-url requirements-dev.in -o requirements-dev.txt
+
+docs: $(VENV)/.dev ## generate the pages of docs/ that are made from the code
+	$(MANAGE) configdoc > docs/configuration.md
+	$(BIN)/python -m signaling.sip.diagrams > docs/states.md
+
+$(VENV)/.python: requirements.txt | need-python
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.engine: $(VENV)/.python $(ENGINE_SOURCES) | need-rust
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall ./media/engine
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.engine requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+need-python:
+	@command -v $(PYTHON) >/dev/null || { echo "Switchboard needs Python 3.11 (apt-get install python3.11 python3.11-venv), or set PYTHON=/path/to/python3.11"; exit 1; }
+
+need-rust:
+	@command -v cargo >/dev/null || { echo "Switchboard needs Rust to build its media engine: see https://rustup.rs, then run make again"; exit 1; }
+	@command -v cc >/dev/null || { echo "Switchboard needs a C compiler to build its media engine (apt-get install gcc)"; exit 1; }

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two answered legs: their hang-ups, new offers and application data go from one to the other."""
+
+from __future__ import annotations
+
+from cdrs.record import EndReason, HangupBy
+from signaling.calls import failures
+from signaling.calls.call import Call, CallOver
+from signaling.calls.events import (
+    Acknowledged,
+    Fail,
+    HangUp,
+    Info,
+    Update,
+    UpdateAccepted,
+    UpdateRefused,
+)
+from signaling.calls.failures import CallFailure
+from signaling.calls.leg import Leg
+from signaling.calls.media import MediaRefused
+
+
+class PeerRefused(Exception):
+    """The other party refused a new offer."""
+
+    def __init__(self, failure: CallFailure) -> None:
+        super().__init__(failure)
+        self.failure = failure
+
+
+async def talk(call: Call, callee: Leg) -> None:
+    """Route events between caller and callee until the call is over; never returns.
+
+    Raises:
+        CallOver: always.
+    """
+    call.log.info("call.bridged")
+    while True:
+        item = await call.next()
+        if item is None or item.leg is None:
+            continue
+        other = callee if item.leg is call.caller else call.caller
+        event = item.event
+        if item.leg is callee and isinstance(event, HangUp | Fail):
+            reason = event.reason if isinstance(event, HangUp) else event.failure.reason
+            raise CallOver(reason, HangupBy.CALLEE if reason is EndReason.NORMAL else HangupBy.SYSTEM)
+        if isinstance(event, Update):
+            await _relay_update(call, item.leg, other, event)
+        elif isinstance(event, Acknowledged):
+            if event.sdp and call.media is not None:
+                await call.media.answered_offer(False, event.sdp)
+        elif isinstance(event, Info):
+            other.send(event)
+
+
+async def _relay_update(call: Call, leg: Leg, other: Leg, update: Update) -> None:
+    """Carry a new offer to the other party and its answer back; a refusal leaves the call as it was."""
+    if call.media is None:
+        leg.send(UpdateRefused(failures.GLARE))
+        return
+
+    async def ask_peer(offer: str) -> str:
+        other.send(Update(offer))
+        return await _answer_of(call, other)
+
+    try:
+        leg.send(await call.media.relay_update(leg is call.caller, update, ask_peer))
+    except MediaRefused as refused:
+        call.log.warning("call.update_refused", detail=refused.detail)
+        leg.send(UpdateRefused(refused.failure))
+    except PeerRefused as refused:
+        leg.send(UpdateRefused(refused.failure))
+
+
+async def _answer_of(call: Call, other: Leg) -> str:
+    """Wait for the other party's answer to an offer.
+
+    Raises:
+        PeerRefused: it refused, or did not answer in the time of a transaction.
+        CallOver: the call ended meanwhile.
+    """
+    deadline = call.services.loop.time() + 35.0
+    while True:
+        item = await call.next(deadline)
+        if item is None:
+            raise PeerRefused(failures.UNREACHABLE)
+        event = item.event
+        if item.leg is other and isinstance(event, UpdateAccepted):
+            return event.sdp
+        if item.leg is other and isinstance(event, UpdateRefused):
+            raise PeerRefused(event.failure)
+        if item.leg is call.callee and isinstance(event, HangUp | Fail):
+            reason = event.reason if isinstance(event, HangUp) else event.failure.reason
+            raise CallOver(reason, HangupBy.CALLEE if reason is EndReason.NORMAL else HangupBy.SYSTEM)
+        if isinstance(event, Update) and item.leg is not None:
+            item.leg.send(UpdateRefused(failures.GLARE))

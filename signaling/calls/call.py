@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One call: a caller's leg, the route that the dialplan picked, the legs that its verbs make, and the record.
+
+A call is run by one task that reads one mailbox, so nothing in it needs a lock. It only routes neutral events;
+what a verb does lives in the verb's own module. Invariant: however a call ends, its legs are told, its media
+sessions are released and its record is in the journal before a peer's BYE is answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+import structlog
+
+from cdrs.record import CallRecord, EndReason, HangupBy
+from dialplan.engine import ActionError
+from signaling.calls import failures
+from signaling.calls.events import (
+    Acknowledged,
+    Answer,
+    CallEvent,
+    Fail,
+    HangUp,
+    Info,
+    LegEvent,
+    MediaInactive,
+    MediaLost,
+    MediaStarted,
+    Ring,
+    Terminate,
+    Update,
+    UpdateRefused,
+)
+from signaling.calls.failures import CallFailure
+from signaling.calls.leg import Leg
+from signaling.calls.mailbox import Mailbox
+from signaling.calls.media import CallMedia, MediaRefused
+from signaling.calls.ports import CallRequest, CallServices
+from signaling.calls.report import apply_media, start_record
+
+log = structlog.get_logger("switchboard.calls")
+
+
+class CallOver(Exception):
+    """Ends the run of a route: somebody hung up or a limit was reached."""
+
+    def __init__(self, reason: EndReason, by: HangupBy) -> None:
+        super().__init__(reason, by)
+        self.reason = reason
+        self.by = by
+
+
+@dataclass(frozen=True, slots=True)
+class FromLeg:
+    """One event with the leg that reported it; the leg is None for what comes from elsewhere."""
+
+    leg: Leg | None
+    event: LegEvent | CallEvent
+
+
+class Call:
+    """One call from its INVITE to its record.
+
+    Args:
+        services: what calls need of the node.
+        caller: the caller's leg; its events must go to `on_leg_event`.
+        request: who calls whom.
+    """
+
+    def __init__(self, services: CallServices, caller: Leg, request: CallRequest) -> None:
+        self.services = services
+        self.caller = caller
+        self.request = request
+        self.record: CallRecord = start_record(request, services)
+        self.media: CallMedia | None = None
+        self.callee: Leg | None = None
+        self.answered = False
+        self.failure: CallFailure = failures.NOT_REGISTERED
+        self.started_at = services.loop.time()
+        self.deadline = self.started_at + services.limits.max_ringing_s
+        self.log = log.bind(call_id=request.sip_call_id, account=request.account.domain)
+        self._mailbox: Mailbox[FromLeg] = Mailbox(services.loop)
+        self._legs: list[Leg] = [caller]
+        self._hung_up: set[Leg] = set()
+
+    # --- What the world reports ---------------------------------------------------------------------------------
+
+    def on_leg_event(self, leg: Leg, event: LegEvent) -> None:
+        """Take one event of a leg; never blocks."""
+        if isinstance(event, HangUp | Fail):
+            self._hung_up.add(leg)
+        self._mailbox.put(FromLeg(leg, event))
+
+    def post(self, event: CallEvent) -> None:
+        """Take one event from elsewhere: media, an operator, the node."""
+        self._mailbox.put(FromLeg(None, event))
+
+    # --- What verbs use -----------------------------------------------------------------------------------------
+
+    async def next(self, deadline: float | None = None) -> FromLeg | None:
+        """Return the next event that concerns a verb, or None when ``deadline`` (loop time) passes first.
+
+        Raises:
+            CallOver: the caller hung up, media died, a limit was reached, or somebody ended the call.
+        """
+        while True:
+            limit = self.deadline if deadline is None else min(deadline, self.deadline)
+            item = await self._mailbox.get(limit)
+            if item is None:
+                if deadline is None or self.deadline <= deadline:
+                    raise CallOver(EndReason.TIMEOUT, HangupBy.SYSTEM)
+                return None
+            if not await self._handle_common(item):
+                return item
+
+    async def _handle_common(self, item: FromLeg) -> bool:
+        """Deal with what every verb treats alike; return whether that was all."""
+        event = item.event
+        if isinstance(event, Terminate):
+            raise CallOver(event.reason, HangupBy.SYSTEM)
+        if isinstance(event, MediaLost):
+            raise CallOver(EndReason.MEDIA_ERROR, HangupBy.SYSTEM)
+        if isinstance(event, MediaInactive):
+            if self.answered and self.media is not None and event.session_id in self.media.sessions:
+                raise CallOver(EndReason.MEDIA_ERROR, HangupBy.SYSTEM)
+            return True
+        if isinstance(event, MediaStarted):
+            return True
+        if item.leg is not self.caller:
+            return False
+        if isinstance(event, HangUp):
+            by_person = event.reason in (EndReason.NORMAL, EndReason.CANCELED)
+            raise CallOver(event.reason, HangupBy.CALLER if by_person else HangupBy.SYSTEM)
+        if isinstance(event, Acknowledged):
+            if event.sdp and self.media is not None:
+                await self.media.caller_answered(event.sdp)
+            return True
+        if isinstance(event, Update) and self.callee is None:
+            await self.update_caller(event)
+            return True
+        return isinstance(event, Info) and self.callee is None
+
+    async def open_media(self) -> CallMedia:
+        """Return the media of this call; pick an RTP manager for it first if there is none yet.
+
+        Raises:
+            MediaRefused: no RTP manager can take the call.
+        """
+        if self.media is None:
+            self.media = self.services.media(self)
+            self.record.rtp_manager = self.media.node_id
+        return self.media
+
+    async def answer_caller(self) -> None:
+        """Answer the caller from our own media, for verbs that play or echo; nothing when it is answered."""
+        if self.answered:
+            return
+        media = await self.open_media()
+        sdp = await media.answer_locally()
+        self.send_answer(sdp)
+
+    def send_answer(self, sdp: str) -> None:
+        """Send the answer to the caller and note the time."""
+        self.caller.send(Answer(sdp))
+        self.answered = True
+        self.deadline = self.services.loop.time() + self.services.limits.max_call_s
+        self.record.answer_time = self.services.wall()
+        self.services.journal.call_answered(self.record)
+        self.log.info("call.answered", callee=self.record.callee_number)
+
+    def send_ring(self) -> None:
+        """Tell the caller that it rings; the first time is noted."""
+        if self.record.ring_time is None:
+            self.record.ring_time = self.services.wall()
+            self.log.info("call.ringing")
+        self.caller.send(Ring())
+
+    async def update_caller(self, update: Update) -> None:
+        """Answer the caller's new offer from our own media."""
+        if self.media is None:
+            self.caller.send(UpdateRefused(failures.GLARE))
+            return
+        try:
+            self.caller.send(await self.media.update_locally(update))
+        except MediaRefused as refused:
+            self.caller.send(UpdateRefused(refused.failure))
+
+    def add_leg(self, leg: Leg) -> None:
+        """Remember a leg that a verb made, so that the end of the call reaches it."""
+        self._legs.append(leg)
+
+    def drop_leg(self, leg: Leg) -> None:
+        """Forget a leg that ended before the call did."""
+        self._legs.remove(leg)
+
+    # --- The run ------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Run the route to its end and leave nothing behind."""
+        self.services.journal.call_started(self.record)
+        self.log.info("call.received", caller=self.record.caller_number, callee=self.request.destination)
+        try:
+            over = await self._run_route()
+        except CallOver as reached:
+            over = reached
+        except MediaRefused as refused:
+            self.failure = refused.failure
+            over = CallOver(refused.failure.reason, HangupBy.SYSTEM)
+        except Exception:
+            self.log.exception("call.crashed")
+            self.failure = failures.INTERNAL
+            over = CallOver(EndReason.ERROR, HangupBy.SYSTEM)
+        await self._finish(over)
+
+    async def _run_route(self) -> CallOver:
+        route = self.request.route
+        if self.request.refusal is not None or route is None:
+            self.failure = self.request.refusal or failures.NO_ROUTE
+            return CallOver(self.failure.reason, HangupBy.SYSTEM)
+        self.record.route_id = route.id
+        try:
+            verbs = route.verbs(self.request.facts)
+        except ActionError as error:
+            self.log.warning("call.bad_action", route=route.id, error=str(error))
+            self.failure = failures.BAD_TARGET
+            return CallOver(self.failure.reason, HangupBy.SYSTEM)
+        for verb in verbs:
+            await self.services.verbs[type(verb)](self, verb)
+        if self.answered:
+            return CallOver(EndReason.NORMAL, HangupBy.SYSTEM)
+        return CallOver(self.failure.reason, HangupBy.CALLEE if self.failure.by_callee else HangupBy.SYSTEM)
+
+    async def _finish(self, over: CallOver) -> None:
+        for leg in self._legs:
+            if leg in self._hung_up:
+                continue
+            if leg is self.caller and not self.answered:
+                leg.send(Fail(self._final_failure(over)))
+            else:
+                leg.send(HangUp(over.reason))
+        if self.media is not None:
+            apply_media(self.record, await self.media.close())
+        self.record.finish(self.services.wall(), over.reason, over.by, self._final_status(over))
+        await self._journal()
+        for leg in self._legs:
+            leg.confirm_hang_up()
+        self.log.info("call.ended", reason=str(over.reason), by=over.by, disposition=self.record.disposition)
+
+    def _final_status(self, over: CallOver) -> int:
+        if self.answered:
+            return 200
+        return 487 if self.caller in self._hung_up else self._final_failure(over).status
+
+    def _final_failure(self, over: CallOver) -> CallFailure:
+        if (
+            over.reason is EndReason.TIMEOUT
+            and over.by is HangupBy.SYSTEM
+            and self.failure.reason is not over.reason
+        ):
+            return failures.NO_ANSWER
+        if over.reason is EndReason.MEDIA_ERROR and self.failure.reason is not EndReason.MEDIA_ERROR:
+            return failures.NO_MEDIA
+        if over.reason is not self.failure.reason:
+            return replace(self.failure, reason=over.reason)
+        return self.failure
+
+    async def _journal(self) -> None:
+        if not await self.services.journal.call_ended(self.record):
+            self.log.error("cdr.not_on_disk", record=self.record.id)
+
+
+Verb = Callable[[Call, object], Awaitable[None]]
+"""Runs one action of a route. Returning goes on to the next action; `CallOver` ends the route."""

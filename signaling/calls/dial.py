@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The verb ``dial``: ring every phone of a target at once, join the first that answers, cancel the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cdrs.record import EndReason
+from dialplan.engine import Dial
+from signaling.calls import failures
+from signaling.calls.bridge import talk
+from signaling.calls.call import Call, FromLeg
+from signaling.calls.events import Answer, EarlyMedia, Fail, HangUp, Ring
+from signaling.calls.failures import CallFailure
+from signaling.calls.leg import Leg
+from signaling.calls.media import CallMedia, MediaRefused
+from signaling.calls.ports import Destination
+from signaling.calls.targets import TargetFailed
+
+
+@dataclass(slots=True)
+class Branch:
+    """One ringing phone."""
+
+    leg: Leg
+    session_id: str
+    destination: Destination
+
+
+async def dial(call: Call, action: Dial) -> None:
+    """Run ``dial``; returns when nobody answered, so that the route's next action runs.
+
+    Raises:
+        CallOver: the call was answered and has ended, or the caller gave up.
+    """
+    deadline = call.services.loop.time() + action.timeout_s
+    try:
+        destinations = await call.services.targets.resolve(action.target, call.request)
+    except TargetFailed as failed:
+        call.failure = failed.failure
+        return
+    if destinations[0].user is not None:
+        call.record.callee_user_id = destinations[0].user.id
+        call.record.callee_name = destinations[0].user.display_name
+    media = await call.open_media()
+    offers = await media.offer_callees([destination.remote_ip for destination in destinations])
+    branches = _ring_all(call, destinations, offers)
+    call.log.info("call.dialing", target=str(action.target), phones=len(branches))
+    await _wait_for_answer(call, media, branches, deadline)
+
+
+def _ring_all(
+    call: Call, destinations: list[Destination], offers: list[tuple[str, str]]
+) -> dict[Leg, Branch]:
+    branches = {}
+    for destination, (session_id, offer) in zip(destinations, offers, strict=True):
+        leg = call.services.make_leg(destination, call.request, offer, call.on_leg_event)
+        call.add_leg(leg)
+        branches[leg] = Branch(leg, session_id, destination)
+    return branches
+
+
+async def _wait_for_answer(
+    call: Call, media: CallMedia, branches: dict[Leg, Branch], deadline: float
+) -> None:
+    failure: CallFailure | None = None
+    while branches:
+        item = await call.next(deadline)
+        if item is None:
+            await _cancel(call, media, branches, EndReason.NO_ANSWER)
+            call.failure = failures.NO_ANSWER
+            return
+        branch = branches.get(item.leg) if item.leg is not None else None
+        if branch is None:
+            continue
+        failed = await _on_branch_event(call, media, branches, branch, item)
+        if failed is None:
+            continue
+        failure = failures.better(failure, failed)
+        await _drop(call, media, branches, branch)
+        if failed.status >= 600:
+            await _cancel(call, media, branches, EndReason.REJECTED)
+    call.failure = failure or failures.UNREACHABLE
+
+
+async def _on_branch_event(
+    call: Call, media: CallMedia, branches: dict[Leg, Branch], branch: Branch, item: FromLeg
+) -> CallFailure | None:
+    """Handle one event of a ringing phone; return its failure when it is out of the race."""
+    event = item.event
+    if isinstance(event, Fail):
+        return event.failure
+    if isinstance(event, HangUp):
+        return failures.UNREACHABLE
+    if isinstance(event, Ring):
+        if not call.answered:
+            call.send_ring()
+    elif isinstance(event, EarlyMedia):
+        await _early_media(call, media, branch, event)
+    elif isinstance(event, Answer):
+        return await _answered(call, media, branches, branch, event)
+    return None
+
+
+async def _early_media(call: Call, media: CallMedia, branch: Branch, event: EarlyMedia) -> None:
+    if call.answered or media.callee_session not in ("", branch.session_id):
+        return
+    try:
+        sdp = await media.connect(branch.session_id, event.sdp, branch.leg.remote_ip)
+    except MediaRefused as refused:
+        call.log.warning("call.early_media_refused", detail=refused.detail)
+        return
+    if call.record.ring_time is None:
+        call.record.ring_time = call.services.wall()
+    if call.request.sdp:
+        call.caller.send(EarlyMedia(sdp))
+    else:
+        call.caller.send(Ring())
+
+
+async def _answered(
+    call: Call, media: CallMedia, branches: dict[Leg, Branch], branch: Branch, event: Answer
+) -> CallFailure | None:
+    del branches[branch.leg]
+    await _cancel(call, media, branches, EndReason.CANCELED)
+    try:
+        sdp = await media.connect(branch.session_id, event.sdp, branch.leg.remote_ip)
+    except MediaRefused as refused:
+        call.log.warning("call.answer_refused", detail=refused.detail)
+        branch.leg.send(HangUp(EndReason.MEDIA_ERROR))
+        branches[branch.leg] = branch
+        return refused.failure
+    if not call.answered:
+        call.send_answer(sdp)
+        media.caller_described()
+    call.callee = branch.leg
+    user = branch.destination.user
+    if user is not None:
+        call.record.callee_user_id = user.id
+        call.record.callee_name = user.display_name
+    await talk(call, branch.leg)
+    return None
+
+
+async def _drop(call: Call, media: CallMedia, branches: dict[Leg, Branch], branch: Branch) -> None:
+    branches.pop(branch.leg, None)
+    call.drop_leg(branch.leg)
+    await media.release([branch.session_id])
+
+
+async def _cancel(call: Call, media: CallMedia, branches: dict[Leg, Branch], reason: EndReason) -> None:
+    """Stop every phone that still rings."""
+    session_ids = []
+    for branch in list(branches.values()):
+        branch.leg.send(HangUp(reason))
+        call.drop_leg(branch.leg)
+        session_ids.append(branch.session_id)
+    branches.clear()
+    await media.release(session_ids)

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The neutral events that legs and calls exchange.
+
+A leg reports them and is sent them; neither side sees a message of the other's protocol. Session descriptions travel
+as text that only the RTP manager reads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cdrs.record import EndReason
+from signaling.calls.failures import CallFailure
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """The called phone rings."""
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyMedia:
+    """Media before the answer, such as a network's announcement."""
+
+    sdp: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The call is answered; ``sdp`` is the answer, or the offer when the caller made none."""
+
+    sdp: str
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """The other end confirmed an answer of ours; ``sdp`` is its answer when ours was an offer, else empty."""
+
+    sdp: str
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A new offer in an established call (hold, resume, new address); empty: the peer asks for an offer."""
+
+    sdp: str
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateAccepted:
+    """The answer to an `Update`, or the offer that was asked for."""
+
+    sdp: str
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateRefused:
+    """An `Update` was refused; the call goes on as it was."""
+
+    failure: CallFailure
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """Application data in an established call, such as a key press (RFC 6086)."""
+
+    content_type: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """The attempt failed before an answer."""
+
+    failure: CallFailure
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """The leg ends: from the caller before the answer it is a cancellation."""
+
+    reason: EndReason
+
+
+LegEvent = (
+    Ring | EarlyMedia | Answer | Acknowledged | Update | UpdateAccepted | UpdateRefused | Info | Fail | HangUp
+)
+"""What a leg reports or is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaInactive:
+    """No RTP came from the remote end of a session for the configured time."""
+
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediaStarted:
+    """The first RTP packet came from the remote end of a session."""
+
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediaLost:
+    """The RTP manager of the call is gone, and the sessions with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackEnded:
+    """A prompt ended; ``error`` says why it could not be played, empty when it was played or stopped."""
+
+    session_id: str
+    play_id: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Terminate:
+    """Somebody other than a leg ends the call: an operator, a limit, the node's shutdown."""
+
+    reason: EndReason
+
+
+CallEvent = MediaInactive | MediaStarted | MediaLost | PlaybackEnded | Terminate
+"""What a call learns from elsewhere than its legs."""

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a call needs of a leg, whatever protocol the leg speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from signaling.calls.events import LegEvent
+
+
+class Leg(Protocol):
+    """One party of a call.
+
+    The call sends events to the leg and gets the leg's own by the callback it was given. A leg reports `HangUp` or
+    `Fail` at most once, and nothing after it.
+    """
+
+    label: str
+    """"A" for the caller, "B" for callees."""
+    remote_ip: str
+    """Where its signalling comes from, as text; media may be learned from there (RTP latching)."""
+
+    def send(self, event: LegEvent) -> None:
+        """Do what ``event`` asks of this party; an event that its state does not allow is ignored."""
+
+    def confirm_hang_up(self) -> None:
+        """Answer the party's own hang-up, which the leg holds back until the call's record is safe."""
+
+
+LegCallback = Callable[[Leg, LegEvent], None]

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All calls of this node: starts them, counts them against the limits, ends them at shutdown."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+
+import structlog
+
+from cdrs.record import EndReason
+from signaling.calls import failures
+from signaling.calls.call import Call
+from signaling.calls.events import MediaLost, Terminate
+from signaling.calls.failures import CallFailure
+from signaling.calls.leg import Leg
+from signaling.calls.ports import CallRequest, CallServices
+from signaling.directory import AccountInfo, UserInfo
+
+log = structlog.get_logger("switchboard.calls")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallCaps:
+    """Most calls at once."""
+
+    node: int
+    per_user: int
+    """For users that have no number of their own; 0: unlimited."""
+
+
+class CallManager:
+    """The calls of one node.
+
+    Args:
+        services: what calls need.
+        caps: the node's limits; accounts and users bring their own.
+    """
+
+    def __init__(self, services: CallServices, caps: CallCaps) -> None:
+        self.calls: dict[str, Call] = {}
+        self.total = 0
+        self.closing = False
+        self._services = services
+        self._caps = caps
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._per_account: Counter[str] = Counter()
+        self._per_user: Counter[str] = Counter()
+
+    def refusal(self, account: AccountInfo, caller: UserInfo) -> CallFailure | None:
+        """Return why another call of this user must be refused now, or None."""
+        if self.closing:
+            return failures.SHUTTING_DOWN
+        if len(self.calls) >= self._caps.node:
+            return failures.NODE_LIMIT
+        if 0 < account.max_concurrent_calls <= self._per_account[account.id]:
+            return failures.ACCOUNT_LIMIT
+        cap = self._caps.per_user if caller.max_concurrent_calls is None else caller.max_concurrent_calls
+        if 0 < cap <= self._per_user[caller.id]:
+            return failures.USER_LIMIT
+        return None
+
+    def start(self, caller: Leg, request: CallRequest) -> Call:
+        """Start a call; its leg must report to the call's ``on_leg_event``."""
+        call = Call(self._services, caller, request)
+        self.calls[call.record.id] = call
+        self.total += 1
+        self._per_account[request.account.id] += 1
+        self._per_user[request.caller.id] += 1
+        task = self._services.loop.create_task(call.run())
+        self._tasks.add(task)
+        task.add_done_callback(lambda done: self._ended(call, done))
+        return call
+
+    def media_lost(self, rtp_manager: str) -> None:
+        """End every call whose media was on an RTP manager that is gone."""
+        hit = [call for call in self.calls.values() if call.media and call.media.node_id == rtp_manager]
+        for call in hit:
+            call.post(MediaLost())
+        if hit:
+            log.error("calls.media_lost", rtp_manager=rtp_manager, calls=len(hit))
+
+    async def shut_down(self, grace_s: float) -> None:
+        """Refuse new calls, hang up the running ones and wait for their records, at most ``grace_s`` seconds."""
+        self.closing = True
+        for call in self.calls.values():
+            call.post(Terminate(EndReason.UNAVAILABLE))
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace_s)
+
+    def _ended(self, call: Call, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self.calls.pop(call.record.id, None)
+        _decrement(self._per_account, call.request.account.id)
+        _decrement(self._per_user, call.request.caller.id)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("call.task_failed", call_id=call.request.sip_call_id, exc_info=task.exception())
+
+
+def _decrement(counter: Counter[str], key: str) -> None:
+    counter[key] -= 1
+    if counter[key] <= 0:
+        del counter[key]

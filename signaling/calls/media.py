@@ -1,0 +1,403 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The media of one call: its sessions on one RTP manager, in few and rich requests.
+
+"SDP in, SDP out": descriptions pass through here unread. Session ids are chosen here, so requests that depend on
+each other travel in one batch. Invariant: every session that was ever asked for is released by `close`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from media.control.gen import rtpmanager_pb2 as pb
+from signaling.calls import failures
+from signaling.calls.events import (
+    CallEvent,
+    MediaInactive,
+    MediaLost,
+    MediaStarted,
+    PlaybackEnded,
+    Update,
+    UpdateAccepted,
+)
+from signaling.calls.failures import CallFailure
+from signaling.mediapool import MediaError, MediaNode
+
+log = structlog.get_logger("switchboard.calls")
+
+CLOSE_WAIT_S = 1.0
+"""Longest time that the end of a call waits for its media counters."""
+REQUEST_WAIT_S = 5.0
+"""Longest time that a call waits for its RTP manager."""
+
+NO_COMMON_CODEC_REASONS = frozenset({"INVALID_ARGUMENT"})
+
+
+class MediaRefused(Exception):
+    """The RTP manager refused or failed a request; `failure` is what the caller gets to see."""
+
+    def __init__(self, failure: CallFailure, detail: str) -> None:
+        super().__init__(failure, detail)
+        self.failure = failure
+        self.detail = detail
+
+
+@dataclass(slots=True)
+class MediaReport:
+    """What the sessions of a call counted."""
+
+    caller: pb.SessionStats | None = None
+    callee: pb.SessionStats | None = None
+    codec: str = ""
+
+
+@dataclass(slots=True)
+class _Negotiation:
+    """Where the description of the caller's leg stands."""
+
+    opened: bool = False
+    offered_by_us: bool = False
+    described: bool = False
+    """Whether the caller has been sent a final description."""
+    answer: str = ""
+    answer_for: tuple[str, str] = field(default=("", ""))
+    """Callee session and description that `answer` was made from."""
+    pending_bridge: str = ""
+    """Callee session to bridge to once the caller has answered our offer."""
+
+
+class CallMedia:
+    """The sessions of one call.
+
+    Args:
+        node: the RTP manager that has all of them.
+        sip_call_id: for correlation.
+        caller_sdp: the caller's offer; empty when it wants ours.
+        caller_ip: where the caller's signalling comes from.
+        report: gets the media events of this call.
+    """
+
+    def __init__(
+        self,
+        node: MediaNode,
+        *,
+        sip_call_id: str,
+        caller_sdp: str,
+        caller_ip: str,
+        report: Callable[[CallEvent], None],
+    ) -> None:
+        self.node = node
+        self.sessions: set[str] = set()
+        self.caller_session = uuid.uuid4().hex
+        self.callee_session = ""
+        self.codec = ""
+        self._call_id = sip_call_id
+        self._caller_sdp = caller_sdp
+        self._caller_ip = caller_ip
+        self._report = report
+        self._state = _Negotiation()
+        self._closed_stats: dict[str, pb.SessionStats] = {}
+
+    @property
+    def node_id(self) -> str:
+        """Name of the RTP manager."""
+        return self.node.node_id
+
+    # --- Answering the caller without a callee -------------------------------------------------------------------
+
+    async def answer_locally(self) -> str:
+        """Return the description that answers the caller from our own media (or offers, when it made no offer)."""
+        state = self._state
+        requests = self._open_caller()
+        if self._caller_sdp:
+            requests.append(pb.CreateAnswerRequest(session_id=self.caller_session))
+        elif not requests:
+            requests.append(pb.CreateOfferRequest(session_id=self.caller_session))
+        replies = await self._execute(*requests)
+        state.described = True
+        self.codec = replies[-1].codec if hasattr(replies[-1], "codec") else self.codec
+        return replies[-1].local_sdp
+
+    async def caller_answered(self, sdp: str) -> None:
+        """Take the caller's answer to our offer; join it to the callee that waits for it.
+
+        Raises:
+            MediaRefused: the answer cannot be used.
+        """
+        requests: list[object] = [
+            pb.UpdateSessionRemoteRequest(
+                session_id=self.caller_session,
+                remote_sdp=sdp,
+                kind=pb.SDP_KIND_ANSWER,
+                signaling_ip=self._caller_ip,
+            )
+        ]
+        if self._state.pending_bridge:
+            requests.append(
+                pb.BridgeMediaRequest(
+                    session_id=self.caller_session, peer_session_id=self._state.pending_bridge
+                )
+            )
+        self._state.pending_bridge = ""
+        await self._execute(*requests)
+
+    async def update_locally(self, update: Update) -> UpdateAccepted:
+        """Answer the caller's new offer, or make the offer that it asks for, without a callee.
+
+        Raises:
+            MediaRefused: the offer cannot be used.
+        """
+        return await self._update_alone(self.caller_session, update)
+
+    # --- Callees ------------------------------------------------------------------------------------------------
+
+    async def offer_callees(self, addresses: Sequence[str]) -> list[tuple[str, str]]:
+        """Open one session per callee; return (session id, offer) for each.
+
+        Args:
+            addresses: where each callee's signalling goes, as IP text.
+
+        Raises:
+            MediaRefused: the caller's offer cannot be used, or no ports are left.
+        """
+        requests = self._open_caller()
+        skipped = len(requests)
+        ids = [uuid.uuid4().hex for _ in addresses]
+        for session_id, address in zip(ids, addresses, strict=True):
+            self._own(session_id)
+            requests.append(
+                pb.CreateSessionRequest(
+                    session_id=session_id,
+                    call_id=self._call_id,
+                    leg="B",
+                    signaling_ip=address,
+                    offer_like=self.caller_session if self._caller_sdp else "",
+                )
+            )
+        replies = await self._execute(*requests)
+        return [(reply.session_id, reply.local_sdp) for reply in replies[skipped:]]
+
+    async def connect(self, session_id: str, sdp: str, signaling_ip: str) -> str:
+        """Take a callee's answer, join both parties and return the description for the caller.
+
+        It is the answer to the caller's offer, or an offer when the caller made none; empty when the caller has
+        been answered before, as after a prompt.
+
+        Raises:
+            MediaRefused: the callee's answer cannot be used.
+        """
+        state = self._state
+        if state.answer and state.answer_for == (session_id, sdp):
+            return state.answer
+        caller = self.caller_session
+        requests: list[object] = [
+            pb.UpdateSessionRemoteRequest(
+                session_id=session_id,
+                remote_sdp=sdp,
+                kind=pb.SDP_KIND_ANSWER,
+                signaling_ip=signaling_ip,
+            )
+        ]
+        describe = not state.described
+        if describe and state.offered_by_us:
+            requests.append(pb.CreateOfferRequest(session_id=caller, offer_like=session_id))
+            state.pending_bridge = session_id
+        elif describe:
+            requests.append(pb.CreateAnswerRequest(session_id=caller, peer_session_id=session_id))
+        if not state.pending_bridge:
+            requests.append(pb.BridgeMediaRequest(session_id=caller, peer_session_id=session_id))
+        replies = await self._execute(*requests)
+        self.codec = replies[0].codec
+        self.callee_session = session_id
+        if describe:
+            state.answer = replies[1].local_sdp
+            state.answer_for = (session_id, sdp)
+        return state.answer
+
+    def caller_described(self) -> None:
+        """Note that the caller has got its final description: later callees must fit it."""
+        self._state.described = True
+
+    async def echo(self) -> None:
+        """Send the caller's audio back to it."""
+        await self._execute(
+            pb.BridgeMediaRequest(session_id=self.caller_session, peer_session_id=self.caller_session)
+        )
+
+    async def stop_echo(self) -> None:
+        """Stop sending the caller's audio back."""
+        await self._execute(pb.UnbridgeMediaRequest(session_id=self.caller_session))
+
+    async def relay_update(
+        self, from_caller: bool, update: Update, ask_peer: Callable[[str], asyncio.Future[str] | object]
+    ) -> UpdateAccepted:
+        """Carry a new offer of one party to the other and its answer back.
+
+        Args:
+            from_caller: which party offers.
+            update: the offer; an empty one asks for an offer, which is made without the other party.
+            ask_peer: sends an offer to the other party and returns an awaitable of its answer; it raises what the
+                call wants to abort with.
+
+        Raises:
+            MediaRefused: a description cannot be used.
+        """
+        here = self.caller_session if from_caller else self.callee_session
+        there = self.callee_session if from_caller else self.caller_session
+        if not update.sdp:
+            return await self._update_alone(here, update)
+        _, offer = await self._execute(
+            pb.UpdateSessionRemoteRequest(session_id=here, remote_sdp=update.sdp, kind=pb.SDP_KIND_OFFER),
+            pb.CreateOfferRequest(session_id=there, offer_like=here),
+        )
+        answer = await ask_peer(offer.local_sdp)  # type: ignore[misc]
+        replies = await self._execute(
+            pb.UpdateSessionRemoteRequest(session_id=there, remote_sdp=answer, kind=pb.SDP_KIND_ANSWER),
+            pb.CreateAnswerRequest(session_id=here, peer_session_id=there),
+            pb.BridgeMediaRequest(session_id=here, peer_session_id=there),
+        )
+        return UpdateAccepted(replies[1].local_sdp)
+
+    async def answered_offer(self, from_caller: bool, sdp: str) -> None:
+        """Take a party's answer to the offer that it had asked for."""
+        here = self.caller_session if from_caller else self.callee_session
+        await self._execute(
+            pb.UpdateSessionRemoteRequest(session_id=here, remote_sdp=sdp, kind=pb.SDP_KIND_ANSWER)
+        )
+
+    async def release(self, session_ids: Sequence[str]) -> None:
+        """Release sessions of callees that did not get the call."""
+        ids = [session_id for session_id in session_ids if session_id in self.sessions]
+        for session_id in ids:
+            self._disown(session_id)
+        if ids:
+            await self._ask(pb.DestroySessionRequest(session_id=session_id) for session_id in ids)
+
+    # --- Prompts ------------------------------------------------------------------------------------------------
+
+    async def play(self, file: str, *, repeat: bool = False) -> str:
+        """Start a prompt to the caller; return the id that its `PlaybackEnded` will carry.
+
+        Raises:
+            MediaRefused: there is no such prompt.
+        """
+        play_id = uuid.uuid4().hex
+        replies = await self._ask(
+            [pb.PlayAudioRequest(session_id=self.caller_session, play_id=play_id, file=file, repeat=repeat)]
+        )
+        if isinstance(replies[0], MediaError):
+            raise MediaRefused(failures.PROMPT_MISSING, replies[0].detail)
+        return play_id
+
+    async def stop_prompt(self) -> None:
+        """Stop the prompt that plays to the caller, if one does."""
+        await self._ask([pb.StopAudioRequest(session_id=self.caller_session)])
+
+    # --- The end ------------------------------------------------------------------------------------------------
+
+    async def close(self) -> MediaReport:
+        """Release every session and return what they counted; a silent RTP manager is not waited for."""
+        ids = list(self.sessions)
+        for session_id in ids:
+            self._disown(session_id)
+        report = MediaReport(codec=self.codec)
+        if not ids:
+            return report
+        try:
+            replies = await asyncio.wait_for(
+                self._ask([pb.DestroySessionRequest(session_id=session_id) for session_id in ids]),
+                CLOSE_WAIT_S,
+            )
+        except TimeoutError:
+            log.warning("media.close_timeout", call_id=self._call_id, rtp_manager=self.node.node_id)
+            return report
+        for session_id, reply in zip(ids, replies, strict=True):
+            if isinstance(reply, MediaError):
+                continue
+            if session_id == self.caller_session:
+                report.caller = reply.stats
+            elif session_id == self.callee_session:
+                report.callee = reply.stats
+        return report
+
+    # --- Inside -------------------------------------------------------------------------------------------------
+
+    def _open_caller(self) -> list[object]:
+        if self._state.opened:
+            return []
+        self._state.opened = True
+        self._state.offered_by_us = not self._caller_sdp
+        self._own(self.caller_session)
+        return [
+            pb.CreateSessionRequest(
+                session_id=self.caller_session,
+                call_id=self._call_id,
+                leg="A",
+                remote_sdp=self._caller_sdp,
+                signaling_ip=self._caller_ip,
+            )
+        ]
+
+    async def _update_alone(self, session_id: str, update: Update) -> UpdateAccepted:
+        if not update.sdp:
+            (reply,) = await self._execute(pb.CreateOfferRequest(session_id=session_id))
+            return UpdateAccepted(reply.local_sdp)
+        _, reply = await self._execute(
+            pb.UpdateSessionRemoteRequest(
+                session_id=session_id, remote_sdp=update.sdp, kind=pb.SDP_KIND_OFFER
+            ),
+            pb.CreateAnswerRequest(session_id=session_id),
+        )
+        return UpdateAccepted(reply.local_sdp)
+
+    def _own(self, session_id: str) -> None:
+        self.sessions.add(session_id)
+        self.node.subscribe(session_id, self._on_media_event)
+
+    def _disown(self, session_id: str) -> None:
+        self.sessions.discard(session_id)
+        self.node.unsubscribe(session_id)
+
+    def _on_media_event(self, event: object) -> None:
+        if isinstance(event, pb.PlaybackEvent):
+            if event.state in (pb.PLAYBACK_STATE_COMPLETED, pb.PLAYBACK_STATE_STOPPED):
+                self._report(PlaybackEnded(event.session_id, event.play_id, ""))
+            elif event.state == pb.PLAYBACK_STATE_ERROR:
+                self._report(
+                    PlaybackEnded(event.session_id, event.play_id, event.detail or "playback failed")
+                )
+        elif isinstance(event, pb.MediaInactive):
+            self._report(MediaInactive(event.session_id))
+        elif isinstance(event, pb.MediaStarted):
+            self._report(MediaStarted(event.session_id))
+        else:
+            self._report(MediaLost())
+
+    async def _ask(self, requests: Sequence[object] | object) -> list:
+        return await self.node.execute(*requests)  # type: ignore[misc]
+
+    async def _execute(self, *requests: object) -> list:
+        """Send one batch; raise MediaRefused for the first request of it that failed."""
+        try:
+            replies = await asyncio.wait_for(self.node.execute(*requests), REQUEST_WAIT_S)
+        except TimeoutError as error:
+            raise MediaRefused(failures.NO_MEDIA, "the RTP manager does not answer") from error
+        for reply in replies:
+            if isinstance(reply, MediaError):
+                raise MediaRefused(_failure_of(reply), reply.detail)
+        return replies
+
+
+def _failure_of(error: MediaError) -> CallFailure:
+    code = error.code
+    name = code if isinstance(code, str) else getattr(code, "name", str(code))
+    if name == "INVALID_ARGUMENT":
+        return failures.NOT_ACCEPTABLE
+    if name in ("RESOURCE_EXHAUSTED", "UNAVAILABLE"):
+        return failures.NO_MEDIA
+    return failures.MEDIA_FAILED

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What calls need of the rest of the node, as values and small interfaces.
+
+The signaling node fills them in; tests fill them in with their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from cdrs.record import CallRecord
+from dialplan.engine import CallFacts, Route, SipTarget, UserTarget
+from signaling.calls.failures import CallFailure
+from signaling.calls.leg import Leg, LegCallback
+from signaling.directory import AccountInfo, UserInfo
+
+if TYPE_CHECKING:
+    from signaling.calls.call import Call
+    from signaling.calls.media import CallMedia
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRequest:
+    """Who calls whom, as the caller's leg and the dialplan understood it."""
+
+    sip_call_id: str
+    """Call-ID of the caller's leg, as the phone logged it."""
+    account: AccountInfo
+    caller: UserInfo
+    caller_ip: str
+    destination: str
+    """The dialled number."""
+    route: Route | None
+    """What the dialplan picked; None: nothing matched."""
+    sdp: str
+    """The caller's offer; empty when it wants ours."""
+    refusal: CallFailure | None
+    """Why the call must not go further than its record, such as a limit that is reached; None lets it go on."""
+    max_forwards: int
+    """Hops left for legs made by this call."""
+
+    @property
+    def facts(self) -> CallFacts:
+        """The variables of the dialplan."""
+        return CallFacts(
+            destination=self.destination,
+            caller_id=self.caller.extension,
+            caller_name=self.caller.display_name,
+            call_id=self.sip_call_id,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """One phone to ring: opaque to calls but for who it belongs to."""
+
+    address: Any
+    """What the leg maker needs to reach it."""
+    remote_ip: str
+    """Where its signalling goes; media may be learned from there."""
+    user: UserInfo | None
+    """The user it belongs to; None for a plain URI."""
+
+
+class CallJournal(Protocol):
+    """Where records become durable; see `cdrs.journal.Journal`."""
+
+    def call_started(self, record: CallRecord) -> None: ...
+
+    def call_answered(self, record: CallRecord) -> None: ...
+
+    def call_ended(self, record: CallRecord) -> Awaitable[bool]:
+        """Return an awaitable that is done when the record is on disk; False: the disk did not take it in time."""
+        ...
+
+
+class Targets(Protocol):
+    """Finds the phones behind a dial target."""
+
+    async def resolve(self, target: UserTarget | SipTarget, request: CallRequest) -> Sequence[Destination]:
+        """Return the phones to ring in parallel.
+
+        Raises:
+            TargetFailed: there is no such user, it has no phone, or the address may not be called.
+        """
+        ...
+
+
+class LegMaker(Protocol):
+    """Makes the leg to a callee."""
+
+    def __call__(
+        self, destination: Destination, request: CallRequest, sdp: str, on_event: LegCallback
+    ) -> Leg:
+        """Start ringing ``destination`` with the offer ``sdp``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallLimits:
+    """Bounds in time, in seconds."""
+
+    max_ringing_s: float
+    max_call_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallServices:
+    """Everything that a call uses of its node."""
+
+    loop: asyncio.AbstractEventLoop
+    wall: Callable[[], float]
+    """Seconds since the epoch."""
+    random_bytes: Callable[[int], bytes]
+    node_id: str
+    limits: CallLimits
+    journal: CallJournal
+    media: Callable[[Call], CallMedia]
+    """Picks an RTP manager for a call; raises `signaling.calls.media.MediaRefused` when none can take it."""
+    targets: Targets
+    make_leg: LegMaker
+    verbs: Mapping[type, Callable[[Call, Any], Awaitable[None]]]

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The leg of who is called: an INVITE of this node as a user agent client (RFC 3261 section 13.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cdrs.record import EndReason
+from signaling.calls.events import Answer, EarlyMedia, Fail, HangUp, Ring
+from signaling.calls.failures import UNREACHABLE, failure_of_status
+from signaling.calls.leg import LegCallback
+from signaling.legs.dialog_leg import ALLOW, SDP, SHARED_SENDERS, DialogLeg
+from signaling.legs.states import CALLEE_TABLE, LegInput, LegState
+from signaling.node import SipNode
+from signaling.sip import Flow, Headers, NameAddr, RemoteProtocolError, SipRequest, SipResponse, SipUri
+from signaling.sip.dialog import Dialog
+from signaling.sip.transaction_client import ClientTransaction
+
+
+class CalleeLeg(DialogLeg):
+    """One ringing or answered phone.
+
+    Args:
+        node: sends and receives.
+        on_event: gets the neutral events.
+        uri: Request-URI of the INVITE.
+        flow: where it is sent.
+        from_: who calls, as the callee shall see it; its tag is set here.
+        to: who is called.
+        offer: our session description.
+        max_forwards: hops left.
+    """
+
+    def __init__(
+        self,
+        node: SipNode,
+        on_event: LegCallback,
+        *,
+        uri: SipUri,
+        flow: Flow,
+        from_: NameAddr,
+        to: NameAddr,
+        offer: str,
+        max_forwards: int,
+    ) -> None:
+        super().__init__(node, on_event, "B", CALLEE_TABLE)
+        self.remote_ip = flow.remote[0]
+        self.flow = flow
+        self._ringing = False
+        self._invite = SipRequest(
+            "INVITE",
+            uri,
+            Headers(
+                [
+                    ("Max-Forwards", str(max_forwards)),
+                    ("From", str(from_.with_tag(node.tokens.tag()))),
+                    ("To", str(to)),
+                    ("Call-ID", node.tokens.call_id()),
+                    ("CSeq", "1 INVITE"),
+                    ("Contact", node.contact(flow)),
+                    ("Allow", ALLOW),
+                    ("Content-Type", SDP),
+                ]
+            ),
+            offer.encode(),
+        )
+        self._transaction = node.request(self._invite, flow, self)
+
+    # --- From the node ------------------------------------------------------------------------------------------
+
+    def on_response(self, transaction: ClientTransaction, response: SipResponse, flow: Flow) -> None:
+        """Take a response to our INVITE or to a request within the dialog."""
+        if transaction is not self._transaction:
+            super().on_response(transaction, response, flow)
+        elif response.status < 200:
+            self._on_provisional(response, flow)
+        elif response.status < 300:
+            self._on_success(response, flow)
+        elif self._advance(LegInput.FAILURE):
+            self._report_end(Fail(failure_of_status(response.status, response.reason)))
+
+    def on_no_response(self, transaction: ClientTransaction, *, timed_out: bool) -> None:
+        """Take the silence of the callee."""
+        if transaction is not self._transaction:
+            super().on_no_response(transaction, timed_out=timed_out)
+        elif self._advance(LegInput.FAILURE):
+            self._report_end(Fail(UNREACHABLE))
+
+    def _on_provisional(self, response: SipResponse, flow: Flow) -> None:
+        if self.state is not LegState.CALLING or response.status == 100:
+            return
+        if response.to.tag and self.dialog is None:
+            self._open_dialog(response, flow)
+        if response.content_type == SDP and response.body:
+            self._report(self, EarlyMedia(response.body.decode("utf-8", "replace")))
+        elif not self._ringing and response.status in (180, 181, 182, 183):
+            self._ringing = True
+            self._report(self, Ring())
+
+    def _on_success(self, response: SipResponse, flow: Flow) -> None:
+        if self.state in (LegState.UP, LegState.HELD_BACK, LegState.ENDED):
+            self._hang_up_extra(response, flow)
+            return
+        wanted = self.state is LegState.CALLING
+        if not self._open_dialog(response, flow):
+            return
+        ack = self.dialog.make_ack(1)  # type: ignore[union-attr]
+        self.node.acknowledge(self._transaction, ack, flow)
+        self._advance(LegInput.SUCCESS)
+        if not wanted:
+            self._send_bye(EndReason.CANCELED)
+        elif response.content_type == SDP and response.body:
+            self._report(self, Answer(response.body.decode("utf-8", "replace")))
+        else:
+            self._hang_up(EndReason.MEDIA_ERROR)
+            self._report_end(Fail(failure_of_status(488, "Answer Without Session Description")))
+
+    def _open_dialog(self, response: SipResponse, flow: Flow) -> bool:
+        try:
+            dialog = Dialog.from_uac(self._invite, response, flow)
+        except RemoteProtocolError as error:
+            if response.status >= 200 and self._advance(LegInput.FAILURE):
+                self._report_end(Fail(failure_of_status(502, error.reason)))
+            return False
+        self._enter_dialog(dialog, flow)
+        return True
+
+    def _hang_up_extra(self, response: SipResponse, flow: Flow) -> None:
+        """Take an answer of another branch of a fork behind the callee: confirm it and hang it up.
+
+        RFC 3261 section 13.2.2.4: each 2xx makes a dialog of its own that must be acknowledged.
+        """
+        try:
+            extra = Dialog.from_uac(self._invite, response, flow)
+        except RemoteProtocolError:
+            return
+        if self.dialog is not None and extra.remote_tag == self.dialog.remote_tag:
+            return
+        self.node.acknowledge(self._transaction, extra.make_ack(1), flow)
+        self.node.request(extra.make_request("BYE"), flow, self)
+
+    # --- What the call sends ------------------------------------------------------------------------------------
+
+    def _hang_up_callee(self, event: HangUp) -> None:
+        if self.state is LegState.CALLING:
+            self._advance(LegInput.SEND_HANG_UP)
+            self.node.cancel(self._transaction)
+        else:
+            self._hang_up(event.reason)
+
+    _senders: dict[type, Callable] = {**SHARED_SENDERS, HangUp: _hang_up_callee}

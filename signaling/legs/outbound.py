@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a dial target to ringing phones: who has which, where it is reached, and the leg that calls it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dialplan.engine import SipTarget, UserTarget
+from signaling.calls import failures
+from signaling.calls.leg import Leg, LegCallback
+from signaling.calls.ports import CallRequest, Destination
+from signaling.calls.targets import TargetFailed
+from signaling.directory import Directory
+from signaling.legs.callee import CalleeLeg
+from signaling.location import Location
+from signaling.node import SipNode
+from signaling.sip import Flow, NameAddr, SipUri
+from signaling.transport import ResolveError, TargetRefused
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneAddress:
+    """How one phone is reached."""
+
+    uri: SipUri
+    flow: Flow
+
+
+class Outbound:
+    """Resolves dial targets and makes the legs to them.
+
+    Args:
+        node: sends the INVITEs.
+        directory: accounts and users.
+        location: where their phones are.
+    """
+
+    def __init__(self, node: SipNode, directory: Directory, location: Location) -> None:
+        self._node = node
+        self._directory = directory
+        self._location = location
+
+    async def resolve(self, target: UserTarget | SipTarget, request: CallRequest) -> Sequence[Destination]:
+        """Return the phones to ring in parallel.
+
+        Raises:
+            TargetFailed: no such user, no phone of it is registered, or the address may not be called.
+        """
+        if isinstance(target, UserTarget):
+            return self._phones_of(target.name, request)
+        return [await self._address(target, request)]
+
+    def make_leg(
+        self, destination: Destination, request: CallRequest, sdp: str, on_event: LegCallback
+    ) -> Leg:
+        """Start ringing ``destination`` with the offer ``sdp``."""
+        address: PhoneAddress = destination.address
+        domain = request.account.domain
+        caller = SipUri(scheme="sip", user=request.caller.extension, host=domain)
+        callee = SipUri(scheme="sip", user=request.destination, host=domain)
+        return CalleeLeg(
+            self._node,
+            on_event,
+            uri=address.uri,
+            flow=address.flow,
+            from_=NameAddr(display_name=request.caller.display_name, uri=caller),
+            to=NameAddr(display_name="", uri=callee),
+            offer=sdp,
+            max_forwards=request.max_forwards,
+        )
+
+    def _phones_of(self, name: str, request: CallRequest) -> list[Destination]:
+        user = self._directory.user_by_number(request.account.id, name)
+        if user is None:
+            raise TargetFailed(failures.NO_SUCH_USER)
+        bindings = self._location.bindings(user.id, time.time()) if user.enabled else []
+        if not bindings:
+            raise TargetFailed(failures.NOT_REGISTERED)
+        return [
+            Destination(
+                address=PhoneAddress(binding.contact, binding.flow),
+                remote_ip=binding.flow.remote[0],
+                user=user,
+            )
+            for binding in bindings
+        ]
+
+    async def _address(self, target: SipTarget, request: CallRequest) -> Destination:
+        params = () if target.transport is None else (("transport", target.transport),)
+        uri = SipUri(scheme="sip", user=target.user, host=target.host, port=target.port, params=params)
+        try:
+            found = (await self._node.transport.resolve(uri))[0]
+            self._node.transport.check_target(found, peer_ip=request.caller_ip)
+        except ResolveError as error:
+            raise TargetFailed(failures.NOT_REGISTERED) from error
+        except TargetRefused as error:
+            raise TargetFailed(failures.BAD_TARGET) from error
+        flow = self._node.transport.flow_to(found)
+        return Destination(address=PhoneAddress(uri, flow), remote_ip=found.ip, user=None)

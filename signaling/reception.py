@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Requests that belong to no dialog: who may ask, and who answers.
+
+Everything but OPTIONS is challenged before it costs anything. Invariant: a request that is not authenticated leaves
+no state behind.
+"""
+
+from __future__ import annotations
+
+from signaling.authentication import Authenticated, Authenticator
+from signaling.calls import failures
+from signaling.calls.failures import CallFailure
+from signaling.calls.manager import CallManager
+from signaling.calls.ports import CallRequest
+from signaling.directory import AccountInfo, Directory, UserInfo
+from signaling.legs.caller import CallerLeg
+from signaling.legs.dialog_leg import ALLOW, SDP
+from signaling.node import SipNode
+from signaling.registrar import Registrar
+from signaling.sip import SipResponse
+from signaling.sip.events import RequestReceived
+
+DEFAULT_MAX_FORWARDS = 70
+
+
+class Reception:
+    """Takes the requests that open something.
+
+    Args:
+        node: answers; its handlers are set here.
+        authenticator: says who asks.
+        registrar: answers REGISTER.
+        directory: accounts and dialplans.
+        calls: takes INVITE.
+    """
+
+    def __init__(
+        self,
+        node: SipNode,
+        authenticator: Authenticator,
+        registrar: Registrar,
+        directory: Directory,
+        calls: CallManager,
+    ) -> None:
+        self._node = node
+        self._authenticator = authenticator
+        self._registrar = registrar
+        self._directory = directory
+        self._calls = calls
+        node.handlers.update(
+            {"INVITE": self.on_invite, "REGISTER": self.on_register, "OPTIONS": self.on_options}
+        )
+        node.on_unhandled = self.on_other
+
+    def on_options(self, event: RequestReceived) -> None:
+        """Answer OPTIONS (RFC 3261 section 11.2); it is what others see whether this node lives by."""
+        response = event.request.response(200, to_tag=self._stateless_tag(event))
+        response.headers.set("Allow", ALLOW + ", REGISTER")
+        response.headers.set("Accept", SDP)
+        self._node.respond_stateless(event, response)
+
+    def on_register(self, event: RequestReceived) -> None:
+        """Authenticate and register."""
+        caller = self._authenticate(event, proxy=False)
+        if caller is not None:
+            self._node.respond(event.transaction, self._registrar.handle(event.request, event.flow, caller))
+
+    def on_other(self, event: RequestReceived) -> None:
+        """Refuse what this server does not do, to those who may know: 405 (RFC 3261 section 8.2.1)."""
+        if self._authenticate(event, proxy=True) is not None:
+            response = event.request.response(405, to_tag=self._stateless_tag(event))
+            response.headers.set("Allow", ALLOW + ", REGISTER")
+            self._node.respond_stateless(event, response)
+
+    def on_invite(self, event: RequestReceived) -> None:
+        """Authenticate, check and start a call."""
+        caller = self._authenticate(event, proxy=True)
+        if caller is None:
+            return
+        refusal = self._unusable(event)
+        if refusal is not None:
+            self._node.respond_stateless(event, refusal)
+            return
+        self._start_call(event, caller.account, caller.user)
+
+    def reauthenticate(self, event: RequestReceived, user: UserInfo) -> SipResponse | None:
+        """Return what refuses a request within a dialog of ``user`` that came from a new address, or None."""
+        result = self._authenticator.check(event.request, event.flow, self._node.loop.time(), proxy=True)
+        if not isinstance(result, Authenticated):
+            return result.response
+        return None if result.user.id == user.id else event.request.response(403)
+
+    # --- Inside -------------------------------------------------------------------------------------------------
+
+    def _authenticate(self, event: RequestReceived, *, proxy: bool) -> Authenticated | None:
+        result = self._authenticator.check(event.request, event.flow, self._node.loop.time(), proxy=proxy)
+        if isinstance(result, Authenticated):
+            return result
+        if result.response is not None:
+            self._node.respond_stateless(event, result.response)
+        return None
+
+    def _unusable(self, event: RequestReceived) -> SipResponse | None:
+        """Return the response to an INVITE that cannot become a call, or None."""
+        request = event.request
+        required = request.headers.get_list("Require")
+        if required:
+            response = request.response(420, to_tag=self._stateless_tag(event))
+            response.headers.set("Unsupported", ", ".join(required))
+            return response
+        if request.body and request.content_type != SDP:
+            response = request.response(415, to_tag=self._stateless_tag(event))
+            response.headers.set("Accept", SDP)
+            return response
+        if request.max_forwards == 0:
+            return request.response(483, to_tag=self._stateless_tag(event))
+        contacts = request.contacts
+        if isinstance(contacts, str) or len(contacts) != 1:
+            return request.response(400, "Exactly One Contact Needed", to_tag=self._stateless_tag(event))
+        return None
+
+    def _start_call(self, event: RequestReceived, account: AccountInfo, user: UserInfo) -> None:
+        request = event.request
+        number = request.uri.user or ""
+        refusal: CallFailure | None = self._calls.refusal(account, user)
+        route = self._directory.dialplan(account.id).match(number) if number else None
+        leg = CallerLeg(self._node, event)
+        leg.reauthenticate = lambda later: self.reauthenticate(later, user)
+        hops = request.max_forwards
+        call = self._calls.start(
+            leg,
+            CallRequest(
+                sip_call_id=request.call_id,
+                account=account,
+                caller=user,
+                caller_ip=event.flow.remote[0],
+                destination=number,
+                route=route,
+                sdp=leg.offer,
+                refusal=refusal or (failures.NO_ROUTE if route is None else None),
+                max_forwards=(DEFAULT_MAX_FORWARDS if hops is None else hops) - 1,
+            ),
+        )
+        leg.listen(call.on_leg_event)
+
+    def _stateless_tag(self, event: RequestReceived) -> str:
+        request = event.request
+        return self._node.tokens.derived(request.call_id, str(request.cseq), request.top_via.branch or "")

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``manage.py runui``: the ui role, Daphne serving the ASGI application."""
+
+import argparse
+from typing import Any
+
+from daphne.endpoints import build_endpoint_description_strings
+from daphne.server import Server
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from switchboard import env, logs
+from switchboard.ports import WantedPort, problem_with
+
+
+class Command(BaseCommand):
+    """Serve Django admin and the web pages."""
+
+    help = "Run the ui role: Django admin and the web pages, on UI_PORT (3000)."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        env.add_flags(parser, settings.ENV, "ui")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        logs.configure(settings.UI_LOGLEVEL, settings.LOG_FORMAT)
+        problem = problem_with(WantedPort(settings.UI_BIND, settings.UI_PORT, "tcp", "UI_PORT"))
+        if problem:
+            raise CommandError(problem)
+        from switchboard.asgi import application
+
+        Server(
+            application=application,
+            endpoints=build_endpoint_description_strings(host=settings.UI_BIND, port=settings.UI_PORT),
+            server_name="Switchboard",
+        ).run()

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``manage.py switchboard``: everything on one machine, with demo data, in one command."""
+
+import argparse
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from switchboard import env, readiness, welcome
+from switchboard.ports import WantedPort, problem_with
+from switchboard.supervisor import Supervisor
+
+READY_TIMEOUT_S = 60.0
+POLL_S = 0.2
+
+CHILDREN = {"rtpmanager": ["runrtp"], "signaling": ["runsip"], "ui": ["runui"]}
+
+
+class Command(BaseCommand):
+    """Migrate, seed, start media, signaling and the web, say where to point phones; stop on Ctrl-C."""
+
+    help = (
+        "Run all roles on this machine: migrate, create demo data, start everything, print where to dial in."
+    )
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--no-demo", action="store_true", help="create no demo users and routes")
+        env.add_flags(parser, settings.ENV, env.ALL_ROLES)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self._refuse_taken_ports()
+        call_command("migrate", verbosity=0)
+        credentials = None if options["no_demo"] else welcome.seed()
+        supervisor = Supervisor(CHILDREN, str(Path(sys.argv[0]).resolve()))
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, _stop)
+        try:
+            supervisor.start()
+            self._wait_until_ready(supervisor)
+            welcome.show(credentials)
+            while True:
+                time.sleep(POLL_S)
+                for line in supervisor.check():
+                    self.stderr.write(line)
+        except KeyboardInterrupt:
+            self.stderr.write("Stopping.")
+        finally:
+            supervisor.stop()
+
+    def _refuse_taken_ports(self) -> None:
+        problems = [problem for wanted in wanted_ports() if (problem := problem_with(wanted))]
+        if problems:
+            raise CommandError("\n".join(problems))
+
+    def _wait_until_ready(self, supervisor: Supervisor) -> None:
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        while missing := readiness.not_ready():
+            for child in supervisor.children:
+                if child.process is not None and child.process.poll() is not None:
+                    raise CommandError(f"{child.name} ended at its start; its reason stands above")
+            if time.monotonic() > deadline:
+                raise CommandError(f"not ready after {READY_TIMEOUT_S:.0f} s: {', '.join(missing)}")
+            time.sleep(POLL_S)
+
+
+def wanted_ports() -> list[WantedPort]:
+    """Return the ports that the roles listen on."""
+    return [
+        WantedPort(settings.SIP_BIND, settings.SIP_PORT, "udp", "PORT"),
+        WantedPort(settings.SIP_BIND, settings.SIP_PORT, "tcp", "PORT"),
+        WantedPort(settings.GRPC_BIND, settings.GRPC_PORT, "tcp", "GRPC_PORT"),
+        WantedPort(settings.UI_BIND, settings.UI_PORT, "tcp", "UI_PORT"),
+    ]
+
+
+def _stop(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
