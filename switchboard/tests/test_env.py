@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The typed readers of the environment."""
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from switchboard.env import ALL_ROLES, BadVariable, Registry, add_flags, flags_to_environ
+
+
+def test_it_returns_the_default_of_an_unset_and_of_an_empty_variable():
+    assert Registry({}).port("PORT", 5060, help="") == 5060
+    assert Registry({"PORT": " "}).port("PORT", 5060, help="") == 5060
+
+
+@pytest.mark.parametrize("raw", ["0", "65536", "-1", "5060x", "5.5", "٣٣x"])
+def test_a_bad_port_is_refused_by_name_value_and_what_is_accepted(raw):
+    with pytest.raises(BadVariable) as caught:
+        Registry({"PORT": raw}).port("PORT", 5060, help="")
+    assert str(caught.value) == f"PORT={raw!r} is not accepted: expected a whole number from 1 to 65535"
+
+
+@pytest.mark.parametrize(("raw", "expected"), [("true", True), ("ON", True), ("0", False), ("No", False)])
+def test_a_boolean_knows_its_words(raw, expected):
+    assert Registry({"DEBUG": raw}).boolean("DEBUG", False, help="") is expected
+
+
+def test_a_boolean_refuses_every_other_word():
+    with pytest.raises(BadVariable, match="true or false"):
+        Registry({"DEBUG": "maybe"}).boolean("DEBUG", False, help="")
+
+
+def test_a_choice_is_compared_without_case_and_bounded():
+    assert Registry({"LOGLEVEL": "DEBUG"}).choice("LOGLEVEL", "info", ["info", "debug"], help="") == "debug"
+    with pytest.raises(BadVariable, match="one of info, debug"):
+        Registry({"LOGLEVEL": "loud"}).choice("LOGLEVEL", "info", ["info", "debug"], help="")
+
+
+def test_seconds_take_fractions_within_bounds():
+    assert Registry({"T1": "0.25"}).seconds("T1", 0.5, help="") == 0.25
+    for raw in ("-1", "nan", "inf"):
+        with pytest.raises(BadVariable):
+            Registry({"T1": raw}).seconds("T1", 0.5, help="")
+
+
+def test_an_address_must_be_numeric():
+    assert Registry({"BIND": "::1"}).address("BIND", "0.0.0.0", help="") == "::1"
+    with pytest.raises(BadVariable, match="an IP address"):
+        Registry({"BIND": "localhost"}).address("BIND", "0.0.0.0", help="")
+
+
+def test_pairs_take_names_or_use_the_value_as_the_name():
+    read = Registry({"ADDRS": "a=host:1, host:2"}).pairs("ADDRS", "", help="")
+    assert read == (("a", "host:1"), ("host:2", "host:2"))
+
+
+@pytest.mark.parametrize("raw", ["=x", "a=", "a=1,a=2"])
+def test_pairs_refuse_empty_and_repeated_names(raw):
+    with pytest.raises(BadVariable):
+        Registry({"ADDRS": raw}).pairs("ADDRS", "", help="")
+
+
+def test_a_secret_comes_from_its_file_without_the_line_end(tmp_path: Path):
+    path = tmp_path / "secret"
+    path.write_text("s3cret\n")
+    assert Registry({"KEY_FILE": str(path)}).secret("KEY", help="") == "s3cret"
+
+
+def test_a_secret_given_twice_or_unreadable_is_refused(tmp_path: Path):
+    with pytest.raises(BadVariable, match="KEY_FILE"):
+        Registry({"KEY_FILE": str(tmp_path / "absent")}).secret("KEY", help="")
+    with pytest.raises(BadVariable, match="KEY unset"):
+        Registry({"KEY_FILE": "/dev/null", "KEY": "x"}).secret("KEY", help="")
+
+
+def test_flags_of_a_role_command_become_variables():
+    environ: dict[str, str] = {}
+    argv = ["manage.py", "runsip", "--port", "5070", "--rtp-port-min=20000", "--verbosity", "2", "--json"]
+    flags_to_environ(argv, environ, {"runsip": "signaling"})
+    assert environ == {"PORT": "5070", "RTP_PORT_MIN": "20000"}
+
+
+def test_flags_of_other_commands_stay_alone():
+    environ: dict[str, str] = {}
+    flags_to_environ(["manage.py", "migrate", "--port", "1"], environ, {"runsip": "signaling"})
+    assert environ == {}
+
+
+def test_a_parser_gets_the_flags_of_its_role_and_no_secret():
+    registry = Registry({})
+    registry.port("PORT", 5060, help="SIP port, 100% sure", roles=["signaling"])
+    registry.port("UI_PORT", 3000, help="", roles=["ui"])
+    registry.secret("KEY", help="", roles=["signaling"])
+    parser = argparse.ArgumentParser()
+    add_flags(parser, registry, "signaling")
+    assert "--port" in parser.format_help()
+    assert "--ui-port" not in parser.format_help()
+    assert "--key" not in parser.format_help()
+    everything = argparse.ArgumentParser()
+    add_flags(everything, registry, ALL_ROLES)
+    assert "--ui-port" in everything.format_help()

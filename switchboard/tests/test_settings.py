@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The settings as a process sees them at its start."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from switchboard.management.commands.configdoc import page
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        ({"PORT": "sip"}, "PORT='sip'"),
+        ({"RTP_PORT_MIN": "20000", "RTP_PORT_MAX": "10000"}, "RTP_PORT_MAX='10000'"),
+        ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL"),
+    ],
+)
+def test_a_bad_setting_ends_the_start_with_one_line_and_exit_code_2(variables, named):
+    ended = run("check", **variables)
+    assert ended.returncode == 2
+    assert named in ended.stderr
+    assert len(ended.stderr.strip().splitlines()) == 1
+
+
+def test_a_bad_flag_is_named_like_its_variable():
+    ended = run("runsip", "--port", "99999")
+    assert (ended.returncode, "PORT='99999'" in ended.stderr) == (2, True)
+
+
+def test_a_database_password_is_not_shown_in_the_error():
+    ended = run("check", DATABASE_URL="mysql://user:hunter2@host/db")
+    assert "hunter2" not in ended.stderr
+
+
+def test_the_configuration_page_is_current():
+    assert (ROOT / "docs" / "configuration.md").read_text() == page(settings.ENV), "run: make docs"
