@@ -10,6 +10,11 @@ ALPHABET = "abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
 GENERATED_LENGTH = 16
 MINIMUM_LENGTH = 8
+MAXIMUM_LENGTH = 128
+
+
+class WeakPassword(ValueError):
+    """A typed password is refused; ``str()`` says what is asked for."""
 
 
 class HA1(NamedTuple):
@@ -22,6 +27,19 @@ class HA1(NamedTuple):
 def generate_password() -> str:
     """Return a random password of 16 characters (about 92 bits)."""
     return "".join(secrets.choice(ALPHABET) for _ in range(GENERATED_LENGTH))
+
+
+def check_typed_password(password: str) -> None:
+    """Accept a password that a person chose and that can be typed into a phone.
+
+    Raises:
+        WeakPassword: it is shorter than 8 or longer than 128 characters, holds control characters, or begins or
+            ends with a space.
+    """
+    if not MINIMUM_LENGTH <= len(password) <= MAXIMUM_LENGTH:
+        raise WeakPassword(f"A password has {MINIMUM_LENGTH} to {MAXIMUM_LENGTH} characters.")
+    if not password.isprintable() or password != password.strip():
+        raise WeakPassword("A password has no control characters and no space at its beginning or end.")
 
 
 def hash_password(username: str, realm: str, password: str) -> HA1:

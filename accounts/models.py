@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import secrets
 import uuid
-from typing import Any
+from typing import Any, Self
 
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
+from django.db.models import Q
 
 from accounts.credentials import hash_password
 from accounts.revision import ConfigRevision, RevisionedModel
@@ -16,13 +18,15 @@ from accounts.revision import ConfigRevision, RevisionedModel
 __all__ = ["Account", "ConfigRevision", "User"]
 
 validate_domain = RegexValidator(
-    r"^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$",
+    r"^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*\Z",
     "Enter a domain name in lower case, such as pbx.example.com.",
 )
 validate_username = RegexValidator(
-    r"^[A-Za-z0-9._+-]{1,64}$", "Use up to 64 letters, digits, dots, underscores, plus signs and hyphens."
+    r"^[A-Za-z0-9._+-]{1,64}\Z", "Use up to 64 letters, digits, dots, underscores, plus signs and hyphens."
 )
-validate_extension = RegexValidator(r"^[0-9*#+]{1,32}$", "Use up to 32 digits, stars, hashes and plus signs.")
+validate_extension = RegexValidator(
+    r"^[0-9*#+]{1,32}\Z", "Use up to 32 digits, stars, hashes and plus signs."
+)
 
 
 class Account(RevisionedModel):
@@ -73,6 +77,10 @@ class User(RevisionedModel):
 
     revision_topic = "users"
 
+    password_pending = False
+    """Whether a new password was set or is about to be: then user name and account may change."""
+    _stored_identity: tuple[Any, ...] | None = None
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="users")
     username = models.CharField(
@@ -102,6 +110,7 @@ class User(RevisionedModel):
     class Meta:
         db_table = "users"
         ordering = ("account", "extension")
+        verbose_name = "SIP user"
         constraints = (
             models.UniqueConstraint(fields=("account", "username"), name="users_account_username_unique"),
             models.UniqueConstraint(fields=("account", "extension"), name="users_account_extension_unique"),
@@ -110,24 +119,68 @@ class User(RevisionedModel):
     def __str__(self) -> str:
         return f"{self.display_name} ({self.extension})" if self.display_name else self.extension
 
+    @classmethod
+    def from_db(cls, *args: Any, **kwargs: Any) -> Self:
+        user = super().from_db(*args, **kwargs)
+        user._stored_identity = user._identity()
+        return user
+
     def clean(self) -> None:
-        """Refuse a change of username that would leave the stored hashes without their user name.
+        """Refuse what would make a call or a login ambiguous or impossible.
 
         Raises:
-            ValidationError: the username changed and no new password was set.
+            ValidationError: the user name or account changed and no new password was set, or another user of the
+                account is called by this user name or extension.
         """
-        if self._state.adding or getattr(self, "_password_set_for", None) == self.username:
+        if self._identity() == self._stored_identity:
             return
-        stored = User.objects.filter(pk=self.pk).values_list("username", flat=True).first()
-        if stored is not None and stored != self.username:
-            raise ValidationError(
-                {"username": "A new username needs a new password: the stored hash contains it."}
-            )
+        errors = self._taken_names() | self._stale_password()
+        if errors:
+            raise ValidationError(errors)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        super().save(*args, **kwargs)
+        self._stored_identity = self._identity()
 
     def set_password(self, password: str) -> None:
         """Store the HA1 values of ``password`` for this user name in the account's realm (not saved yet)."""
-        realm = self.account.realm or self.account.domain
-        hashes = hash_password(self.username, realm, password)
+        hashes = hash_password(self.username, self.realm, password)
         self.password_hash = hashes.md5
         self.password_hash_sha256 = hashes.sha256
-        self._password_set_for = self.username
+        self.password_pending = True
+
+    def check_password(self, password: str) -> bool:
+        """Return whether the stored hashes are those of ``password``."""
+        hashes = hash_password(self.username, self.realm, password)
+        return secrets.compare_digest(self.password_hash_sha256, hashes.sha256)
+
+    @property
+    def realm(self) -> str:
+        """The digest realm that the hashes are made with."""
+        return self.account.realm or self.account.domain
+
+    def _identity(self) -> tuple[Any, ...]:
+        """Return the columns whose change concerns the hashes or the other users (None for a deferred one)."""
+        return tuple(self.__dict__.get(name) for name in ("account_id", "username", "extension"))
+
+    def _stale_password(self) -> dict[str, str]:
+        """Return the fields that changed although the stored hashes contain them."""
+        if self._stored_identity is None or self.password_pending:
+            return {}
+        account_id, username, _ = self._stored_identity
+        errors: dict[str, str] = {}
+        if username != self.username:
+            errors["username"] = "A new user name needs a new password: the stored hash contains it."
+        if account_id != self.account_id:
+            errors["account"] = "Another account needs a new password: the stored hash contains its realm."
+        return errors
+
+    def _taken_names(self) -> dict[str, str]:
+        """Return the fields that name another user of the account; both kinds of name can be dialled."""
+        others = User.objects.filter(account=self.account_id).exclude(pk=self.pk).order_by()
+        errors: dict[str, str] = {}
+        for field in ("username", "extension"):
+            name = getattr(self, field)
+            if name and others.filter(Q(username=name) | Q(extension=name)).exists():
+                errors[field] = f"Another user of this account has {name} as user name or extension."
+        return errors

@@ -7,8 +7,10 @@ reads a new number also reads the new rows. A node polls the few counters, never
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any, TypeVar, cast
 
+from django.apps import apps
 from django.db import models, transaction
 from django.db.models import F
 
@@ -37,11 +39,28 @@ def bump(topic: str) -> None:
             ConfigRevision.objects.filter(topic=topic).update(number=F("number") + 1)
 
 
+def bump_deleted(counts: Mapping[str, int]) -> None:
+    """Raise the counters of everything that a deletion took along, cascades included.
+
+    Args:
+        counts: model label → rows, as Django's ``delete()`` returns it.
+    """
+    models_deleted = [apps.get_model(label) for label, rows in counts.items() if rows]
+    for topic in sorted({m.revision_topic for m in models_deleted if issubclass(m, RevisionedModel)}):
+        bump(topic)
+
+
+def bump_for_fixture(*, instance: models.Model, raw: bool, **_: object) -> None:
+    """Raise the counter for a row that ``loaddata`` wrote, which calls no ``save()``; a receiver of ``post_save``."""
+    if raw and isinstance(instance, RevisionedModel):
+        bump(instance.revision_topic)
+
+
 class RevisionedQuerySet(models.QuerySet[ModelT]):
     """A query set whose bulk writes raise the counter too."""
 
     def _bump(self) -> None:
-        bump(self.model.revision_topic)  # type: ignore[attr-defined]
+        bump(cast("type[RevisionedModel]", self.model).revision_topic)
 
     def update(self, **kwargs: Any) -> int:
         with transaction.atomic(using=self.db):
@@ -52,7 +71,7 @@ class RevisionedQuerySet(models.QuerySet[ModelT]):
     def delete(self) -> tuple[int, dict[str, int]]:
         with transaction.atomic(using=self.db):
             deleted = super().delete()
-            self._bump()
+            bump_deleted(deleted[1])
         return deleted
 
     def bulk_create(self, *args: Any, **kwargs: Any) -> list[ModelT]:
@@ -86,5 +105,5 @@ class RevisionedModel(models.Model):
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         with transaction.atomic():
             deleted = super().delete(*args, **kwargs)
-            bump(self.revision_topic)
+            bump_deleted(deleted[1])
         return deleted

@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('name', models.CharField(help_text='What people call this customer or department.', max_length=200)),
-                ('domain', models.CharField(help_text='The SIP domain of its users: they register as user@domain.', max_length=253, unique=True, validators=[django.core.validators.RegexValidator('^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$', 'Enter a domain name in lower case, such as pbx.example.com.')])),
+                ('domain', models.CharField(help_text='The SIP domain of its users: they register as user@domain.', max_length=253, unique=True, validators=[django.core.validators.RegexValidator('^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*\\Z', 'Enter a domain name in lower case, such as pbx.example.com.')])),
                 ('realm', models.CharField(editable=False, help_text='Digest realm. Set from the domain once; it outlives a change of domain, because passwords are stored as hashes that contain it.', max_length=253)),
                 ('enabled', models.BooleanField(default=True, help_text='A disabled account can neither register nor call nor be called.')),
                 ('max_concurrent_calls', models.PositiveIntegerField(default=100, help_text='Most calls at once of all its users; 0 means no limit.')),
@@ -45,11 +45,11 @@ class Migration(migrations.Migration):
             name='User',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('username', models.CharField(help_text='What the phone logs in with.', max_length=64, validators=[django.core.validators.RegexValidator('^[A-Za-z0-9._+-]{1,64}$', 'Use up to 64 letters, digits, dots, underscores, plus signs and hyphens.')])),
+                ('username', models.CharField(help_text='What the phone logs in with.', max_length=64, validators=[django.core.validators.RegexValidator('^[A-Za-z0-9._+-]{1,64}\\Z', 'Use up to 64 letters, digits, dots, underscores, plus signs and hyphens.')])),
                 ('password_hash', models.CharField(editable=False, help_text='Digest HA1, MD5, hex.', max_length=32)),
                 ('password_hash_sha256', models.CharField(editable=False, help_text='Digest HA1, SHA-256, hex.', max_length=64)),
                 ('display_name', models.CharField(blank=True, help_text='Shown on the called phone.', max_length=100)),
-                ('extension', models.CharField(help_text='The number that others of the account dial.', max_length=32, validators=[django.core.validators.RegexValidator('^[0-9*#+]{1,32}$', 'Use up to 32 digits, stars, hashes and plus signs.')])),
+                ('extension', models.CharField(help_text='The number that others of the account dial.', max_length=32, validators=[django.core.validators.RegexValidator('^[0-9*#+]{1,32}\\Z', 'Use up to 32 digits, stars, hashes and plus signs.')])),
                 ('enabled', models.BooleanField(default=True, help_text='A disabled user can neither register nor call nor be called.')),
                 ('max_concurrent_calls', models.PositiveIntegerField(blank=True, help_text="Most calls at once; empty means the node's default, 0 means no limit.", null=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
@@ -57,6 +57,7 @@ class Migration(migrations.Migration):
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='users', to='accounts.account')),
             ],
             options={
+                'verbose_name': 'SIP user',
                 'db_table': 'users',
                 'ordering': ('account', 'extension'),
                 'constraints': [models.UniqueConstraint(fields=('account', 'username'), name='users_account_username_unique'), models.UniqueConstraint(fields=('account', 'extension'), name='users_account_extension_unique')],

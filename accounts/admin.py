@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Admin pages of accounts and SIP users.
+
+A SIP password is seen in two places alone: the message after a form that set it, and the answer to the action that
+sets new ones for several users. Neither writes it to the database or the change history.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db import transaction
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html
+
+from accounts import admin_staff
+from accounts.admin_base import ModelAdmin
+from accounts.credentials import generate_password
+from accounts.forms import UserForm
+from accounts.models import Account, User
+
+__all__ = ["AccountAdmin", "UserAdmin", "admin_staff"]
+
+MAX_NEW_PASSWORDS = 500
+
+
+@admin.register(Account)
+class AccountAdmin(ModelAdmin):
+    """Tenants."""
+
+    list_display = ("name", "domain", "enabled", "user_count", "max_concurrent_calls", "created_at")
+    list_editable = ("enabled",)
+    list_filter = ("enabled",)
+    search_fields = ("name", "domain")
+    search_help_text = "Name or domain"
+    fieldsets = (
+        (None, {"fields": ("name", "domain", "enabled", "max_concurrent_calls")}),
+        ("Details", {"fields": ("realm", "id", "created_at", "updated_at")}),
+    )
+    readonly_fields = ("realm", "id", "created_at", "updated_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
+        queryset: QuerySet[Account] = super().get_queryset(request)
+        return queryset.annotate(users_total=Count("users"))
+
+    @admin.display(description="SIP users", ordering="users_total")
+    def user_count(self, account: Account) -> str:
+        """Return the number of users as a link to their list."""
+        url = reverse("admin:accounts_user_changelist")
+        return format_html(
+            '<a href="{}?account__id__exact={}">{}</a>', url, account.pk, getattr(account, "users_total", 0)
+        )
+
+
+@admin.register(User)
+class UserAdmin(ModelAdmin):
+    """SIP users: extension and credential in one form."""
+
+    form = UserForm
+    list_display = ("extension", "display_name", "username", "account", "enabled", "updated_at")
+    list_display_links = ("extension", "display_name")
+    list_editable = ("enabled",)
+    list_filter = ("enabled", ("account", admin.RelatedOnlyFieldListFilter))
+    list_select_related = ("account",)
+    search_fields = ("extension", "username", "display_name", "account__domain")
+    search_help_text = "Extension, user name, display name or domain"
+    autocomplete_fields = ("account",)
+    actions = ("set_new_passwords",)
+    readonly_fields = ("id", "created_at", "updated_at")
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> list[Any]:
+        identity = ("account", "extension", "username", "display_name")
+        limits = ("enabled", "max_concurrent_calls")
+        sections: list[Any] = [(None, {"fields": identity})]
+        if obj is None:
+            sections.append(("Password", {"fields": ("typed_password",)}))
+        elif self.has_change_permission(request, obj):
+            sections.append(("Password", {"fields": ("typed_password", "generate")}))
+        sections.append(("Limits", {"fields": limits}))
+        if obj is not None:
+            sections.append(("Details", {"fields": self.readonly_fields}))
+        return sections
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Fill in the account when there is but one."""
+        initial: dict[str, Any] = super().get_changeform_initial_data(request)
+        accounts = Account.objects.values_list("pk", flat=True)[:2]
+        if len(accounts) == 1:
+            initial.setdefault("account", accounts[0])
+        return initial
+
+    def save_model(self, request: HttpRequest, obj: User, form: UserForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if getattr(form, "chosen_password", None):
+            text = format_html(
+                'SIP password of {} (user name {}): <code class="font-mono">{}</code> – note it now, it is not '
+                "shown again.",
+                obj,
+                obj.username,
+                form.chosen_password,
+            )
+            self.message_user(request, text, messages.WARNING)
+
+    @admin.action(description="Set new passwords", permissions=["change"])
+    def set_new_passwords(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
+        """Ask, then give each selected user a generated password and show them all, once."""
+        users = list(queryset.select_related("account")[: MAX_NEW_PASSWORDS + 1])
+        if len(users) > MAX_NEW_PASSWORDS:
+            self.message_user(request, f"Select at most {MAX_NEW_PASSWORDS} users.", messages.ERROR)
+            return None
+        confirmed = "confirm" in request.POST
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "New SIP passwords" if confirmed else "Set new SIP passwords?",
+            "opts": self.model._meta,
+            "users": users,
+            "passwords": self._replace_passwords(request, users) if confirmed else [],
+            "action_checkbox_name": ACTION_CHECKBOX_NAME,
+        }
+        return TemplateResponse(request, "admin/accounts/user/new_passwords.html", context)
+
+    def _replace_passwords(self, request: HttpRequest, users: list[User]) -> list[tuple[User, str]]:
+        passwords = [(user, generate_password()) for user in users]
+        with transaction.atomic():
+            for user, password in passwords:
+                user.set_password(password)
+                user.save(update_fields=["password_hash", "password_hash_sha256", "updated_at"])
+                self.log_change(request, user, "Set a new password.")
+        return passwords

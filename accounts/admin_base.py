@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one place that chooses the admin theme: django-unfold when it is installed, else Django's own.
+
+Every ``admin.py`` takes its base classes and widgets from here, so that the project works with either.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+
+if TYPE_CHECKING:
+    from django import forms
+    from django.contrib import admin
+    from django.contrib.admin.widgets import AdminTextareaWidget as Textarea
+    from django.contrib.admin.widgets import AdminTextInputWidget as TextInput
+    from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+    from django.forms import CheckboxInput as Checkbox
+
+    ModelAdmin = admin.ModelAdmin[Any]
+    ModelForm = forms.ModelForm[Any]
+elif apps.is_installed("unfold"):
+    from django.forms import ModelForm
+    from unfold.admin import ModelAdmin
+    from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+    from unfold.widgets import UnfoldAdminTextareaWidget as Textarea
+    from unfold.widgets import UnfoldAdminTextInputWidget as TextInput
+    from unfold.widgets import UnfoldBooleanSwitchWidget as Checkbox
+else:
+    from django.contrib.admin import ModelAdmin
+    from django.contrib.admin.widgets import AdminTextareaWidget as Textarea
+    from django.contrib.admin.widgets import AdminTextInputWidget as TextInput
+    from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+    from django.forms import CheckboxInput as Checkbox
+    from django.forms import ModelForm
+
+__all__ = [
+    "AdminPasswordChangeForm",
+    "Checkbox",
+    "ModelAdmin",
+    "ModelForm",
+    "TextInput",
+    "Textarea",
+    "UserChangeForm",
+    "UserCreationForm",
+]
