@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Token buckets by key in bounded memory.
+
+Each bucket is one number, the time at which it will be full again (the generic cell rate algorithm), so a check is
+one dictionary look-up and one comparison. Invariant: at most twice `max_keys` buckets exist; forgetting one can only
+make the limit more lenient, and those used last are forgotten last.
+"""
+
+from __future__ import annotations
+
+
+class Limiter:
+    """Allows `burst` events at once and `per_s` a second on average, for each key apart.
+
+    Args:
+        burst: most events at once, at least 1.
+        per_s: events a second, above 0.
+        max_keys: buckets kept in each of two generations; a full generation becomes the old one, and the old one is
+            forgotten. That approximates "least recently used" without any work per look-up.
+    """
+
+    __slots__ = ("_current", "_interval_s", "_max_keys", "_old", "_slack_s")
+
+    def __init__(self, *, burst: float, per_s: float, max_keys: int) -> None:
+        if burst < 1 or per_s <= 0 or max_keys < 1:
+            raise ValueError("a limiter needs burst >= 1, per_s > 0 and max_keys >= 1")
+        self._interval_s = 1.0 / per_s
+        self._slack_s = (burst - 1) * self._interval_s + 1e-9
+        self._max_keys = max_keys
+        self._current: dict[str, float] = {}
+        self._old: dict[str, float] = {}
+
+    def take(self, key: str, now: float) -> bool:
+        """Take one event of `key` from its bucket; False, with nothing taken, when it is empty."""
+        full_at = self._current.get(key)
+        if full_at is None:
+            full_at = self._promote(key)
+        if full_at < now:
+            full_at = now
+        elif full_at - now > self._slack_s:
+            return False
+        self._current[key] = full_at + self._interval_s
+        return True
+
+    def has(self, key: str, now: float) -> bool:
+        """Whether `take` would succeed; takes nothing."""
+        full_at = self._current.get(key)
+        if full_at is None:
+            full_at = self._old.get(key, 0.0)
+        return full_at - now <= self._slack_s
+
+    def __len__(self) -> int:
+        return len(self._current) + len(self._old)
+
+    def _promote(self, key: str) -> float:
+        if len(self._current) >= self._max_keys:
+            self._old = self._current
+            self._current = {}
+        full_at = self._old.pop(key, 0.0)
+        self._current[key] = full_at
+        return full_at

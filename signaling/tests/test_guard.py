@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The guard: floods are cut off, guessing is bounded, and the owner is never locked out."""
+
+from signaling.guard import DAY_S, GuardConfig, Identity, MemoryGuard
+from signaling.sip.flow import Flow
+
+ALICE = Identity("alice", True)
+GHOST = Identity("?ghost", False)
+
+
+def flow(ip="198.51.100.7", port=5060):
+    return Flow("udp", (ip, port), ("192.0.2.1", 5060))
+
+
+def guess(guard, where, who, now):
+    """Make one wrong guess; tell whether it was checked."""
+    if not guard.may_try(where, who, now):
+        return False
+    guard.failed(where, who, now)
+    return True
+
+
+def test_it_drops_what_exceeds_the_request_rate_of_a_source():
+    guard = MemoryGuard(GuardConfig(requests_per_second_per_source=10))
+    assert sum(guard.admit("198.51.100.7", 50.0) for _ in range(100)) == 10
+    assert guard.admit("198.51.100.8", 50.0)
+    assert guard.admit("198.51.100.7", 51.0)
+
+
+def test_it_counts_an_ipv6_network_as_one_source():
+    guard = MemoryGuard(GuardConfig(requests_per_second_per_source=2))
+    assert [guard.admit(f"2001:db8:1:2::{n}", 5.0) for n in range(3)] == [True, True, False]
+    assert guard.admit("2001:db8:1:3::1", 5.0)
+
+
+def test_it_refuses_a_source_after_its_failures_of_a_minute():
+    guard = MemoryGuard(GuardConfig(auth_failures_per_minute=5))
+    assert [guess(guard, flow(), Identity(f"user {n}", True), 100.0) for n in range(6)] == [True] * 5 + [
+        False
+    ]
+    assert guard.may_try(flow(), ALICE, 112.1)
+
+
+def test_it_bounds_guesses_at_one_user_from_any_number_of_addresses():
+    guard = MemoryGuard(GuardConfig(password_guesses_per_day=100))
+    checked = 0
+    for second in range(0, int(DAY_S), 20):
+        checked += guess(guard, flow(f"10.{second % 250}.{second // 250 % 250}.9"), ALICE, 1000.0 + second)
+    assert 90 <= checked <= 100
+
+
+def test_it_bounds_guesses_also_while_made_up_names_flood_the_table(monkeypatch):
+    monkeypatch.setattr("signaling.guard.MAX_UNKNOWN_IDENTITIES", 50)
+    guard = MemoryGuard(GuardConfig(password_guesses_per_day=10))
+    checked = 0
+    for n in range(2000):
+        guess(guard, flow(f"10.1.{n % 250}.{n // 250}", 7000), Identity(f"?{n}", False), 100.0)
+        checked += guess(guard, flow(f"10.2.{n % 250}.{n // 250}"), ALICE, 100.0)
+    assert checked <= 10
+
+
+def test_it_treats_unknown_users_like_known_ones():
+    def answers(who):
+        guard = MemoryGuard(GuardConfig(password_guesses_per_day=7))
+        return [guess(guard, flow(f"10.0.0.{n}"), who, 100.0 + n) for n in range(20)]
+
+    assert answers(ALICE) == answers(GHOST)
+
+
+def test_it_does_not_lock_the_owner_out_at_home():
+    guard = MemoryGuard(GuardConfig(password_guesses_per_day=10))
+    home = flow("203.0.113.5", 40000)
+    guard.succeeded(home, ALICE, 100.0)
+    for n in range(200):
+        guess(guard, flow(f"10.0.{n}.1"), ALICE, 101.0)
+    assert not guard.may_try(flow("10.9.9.9"), ALICE, 102.0)
+    assert guard.may_try(home, ALICE, 102.0)
+    assert guard.may_try(flow("203.0.113.5", 40001), ALICE, 102.0)
+
+
+def test_it_does_not_lock_the_owner_out_because_a_neighbour_guesses_behind_the_same_address():
+    guard = MemoryGuard(GuardConfig(password_guesses_per_day=10, auth_failures_per_minute=5))
+    home, neighbour = flow("203.0.113.5", 40000), flow("203.0.113.5", 50000)
+    guard.succeeded(home, ALICE, 100.0)
+    checked = sum(guess(guard, neighbour, ALICE, 101.0) for _ in range(100))
+    assert checked <= 10
+    assert guard.may_try(home, ALICE, 102.0)
+
+
+def test_it_limits_failures_on_the_owners_own_path_too():
+    guard = MemoryGuard(GuardConfig(password_guesses_per_day=1000, auth_failures_per_minute=5))
+    home = flow("203.0.113.5", 40000)
+    guard.succeeded(home, ALICE, 100.0)
+    assert sum(guess(guard, home, ALICE, 101.0) for _ in range(100)) == 5
+
+
+def test_it_forgets_a_home_after_the_trust_time():
+    guard = MemoryGuard(GuardConfig(password_guesses_per_day=2, trust_s=60.0))
+    guard.succeeded(flow("203.0.113.5"), ALICE, 100.0)
+    guess(guard, flow("10.0.0.1"), ALICE, 101.0)
+    assert guard.may_try(flow("203.0.113.5"), ALICE, 159.0)
+    assert not guard.may_try(flow("203.0.113.5"), ALICE, 161.0)
+
+
+def test_it_keeps_memory_bounded(monkeypatch):
+    monkeypatch.setattr("signaling.guard.MAX_SOURCES", 100)
+    monkeypatch.setattr("signaling.guard.MAX_HOMES", 100)
+    guard = MemoryGuard(GuardConfig())
+    for n in range(1000):
+        where = flow(f"10.0.{n // 250}.{n % 250}")
+        guard.admit(where.remote[0], 1.0)
+        guard.succeeded(where, ALICE, 1.0)
+    assert len(guard._requests) <= 200
+    assert len(guard._homes) <= 100

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Token buckets: the bounds hold for every sequence of events, and memory stays bounded."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from signaling.limiter import Limiter
+
+
+def test_it_allows_the_burst_and_then_the_rate():
+    limiter = Limiter(burst=3, per_s=2, max_keys=10)
+    assert [limiter.take("a", 100.0) for _ in range(4)] == [True, True, True, False]
+    assert limiter.take("a", 100.5) is True
+    assert limiter.take("a", 100.5) is False
+
+
+def test_it_keeps_keys_apart():
+    limiter = Limiter(burst=1, per_s=1, max_keys=10)
+    assert limiter.take("a", 5.0) and limiter.take("b", 5.0)
+    assert not limiter.take("a", 5.0)
+
+
+def test_it_looks_without_taking():
+    limiter = Limiter(burst=1, per_s=1, max_keys=10)
+    assert limiter.has("a", 5.0) and limiter.has("a", 5.0)
+    limiter.take("a", 5.0)
+    assert not limiter.has("a", 5.5)
+    assert limiter.has("a", 6.0)
+
+
+def test_it_remembers_a_key_in_use_while_a_flood_of_others_passes():
+    limiter = Limiter(burst=1, per_s=0.001, max_keys=100)
+    limiter.take("known", 0.0)
+    for index in range(1000):
+        limiter.take(f"stranger {index}", 1.0)
+        if index % 50 == 0:
+            assert not limiter.take("known", 1.0)
+    assert len(limiter) <= 200
+
+
+@pytest.mark.parametrize("bad", [{"burst": 0}, {"per_s": 0}, {"max_keys": 0}])
+def test_it_refuses_numbers_that_make_no_limit(bad):
+    with pytest.raises(ValueError, match="limiter"):
+        Limiter(**({"burst": 1, "per_s": 1, "max_keys": 1} | bad))
+
+
+@given(
+    st.lists(st.floats(min_value=0, max_value=30), min_size=1, max_size=200),
+    st.integers(1, 8),
+    st.integers(1, 5),
+)
+def test_it_never_allows_more_than_burst_plus_rate(gaps, burst, per_s):
+    limiter = Limiter(burst=burst, per_s=per_s, max_keys=4)
+    now, allowed = 0.0, []
+    for gap in gaps:
+        now += gap / 10
+        if limiter.take("key", now):
+            allowed.append(now)
+    for start in range(len(allowed)):
+        window = allowed[-1] - allowed[start]
+        assert len(allowed) - start <= burst + window * per_s + 1e-3
