@@ -14,7 +14,7 @@ from signaling.sip.flow import Flow
 from signaling.sip.headers import Headers, canonical_name
 from signaling.sip.message import STAR, SipMessage, SipRequest, SipResponse
 from signaling.sip.nonce import NonceCounter, NonceFactory, NonceState
-from signaling.sip.parser import ParseLimits, check_request, parse_message
+from signaling.sip.parser import ParseLimits, check_request, check_response, parse_message
 from signaling.sip.phrases import REASON_PHRASES
 from signaling.sip.stream import KEEP_ALIVE, PONG, StreamFramer
 from signaling.sip.uri import SipUri
@@ -47,6 +47,7 @@ __all__ = [
     "Via",
     "canonical_name",
     "check_request",
+    "check_response",
     "compute_ha1",
     "compute_response",
     "parse_message",

@@ -13,7 +13,7 @@ from signaling.sip.errors import ParseError, RemoteProtocolError
 from signaling.sip.grammar import TOKEN, bad_request, parse_uint
 from signaling.sip.headers import Headers, canonical_name
 from signaling.sip.lines import find_head_end, split_head, split_lines, unfold
-from signaling.sip.message import SipRequest, SipResponse
+from signaling.sip.message import SipMessage, SipRequest, SipResponse
 from signaling.sip.names import CANONICAL_NAMES
 
 SINGLE_HEADERS = (
@@ -173,26 +173,34 @@ def check_request(request: SipRequest) -> None:
     Request-URI, 483 when a request that would be carried on has no hop left. A missing Max-Forwards passes:
     RFC 2543 clients send none.
     """
-    fields = request.headers.fields
-    for name in SINGLE_HEADERS:
-        if name in fields and len(fields[name]) > 1:
-            raise bad_request(f"{name} is repeated")
-    _ = request.call_id, request.from_, request.top_via
+    _check_headers(request)
     if request.cseq.method != request.method:
         raise bad_request("CSeq method is another")
-    to = request.to
-    if len(fields["Via"]) > 1 or "," in fields["Via"][0]:
-        _ = request.vias
-    for name in _CHECKED_WHEN_PRESENT:
-        if name in fields:
-            _ = request.contacts if name == "Contact" else request.name_addrs(name)
     uri = request.uri
     if uri.headers:
         raise bad_request("headers in the Request-URI")
     if uri.scheme not in _ROUTABLE_SCHEMES:
         raise RemoteProtocolError(416, "unsupported URI scheme")
-    if request.max_forwards == 0 and request.method in FORWARDED_METHODS and to.tag is None:
+    if request.max_forwards == 0 and request.method in FORWARDED_METHODS and request.to.tag is None:
         raise RemoteProtocolError(483, "no hop left")
+
+
+def check_response(response: SipResponse) -> None:
+    """Check what every response must have; raise RemoteProtocolError, upon which it is to be dropped."""
+    _check_headers(response)
+
+
+def _check_headers(message: SipMessage) -> None:
+    fields = message.headers.fields
+    for name in SINGLE_HEADERS:
+        if name in fields and len(fields[name]) > 1:
+            raise bad_request(f"{name} is repeated")
+    _ = message.call_id, message.cseq, message.from_, message.to, message.top_via
+    if len(fields["Via"]) > 1 or "," in fields["Via"][0]:
+        _ = message.vias
+    for name in _CHECKED_WHEN_PRESENT:
+        if name in fields:
+            _ = message.contacts if name == "Contact" else message.name_addrs(name)
 
 
 _CHECKED_WHEN_PRESENT = ("Contact", "Route", "Record-Route")
