@@ -63,8 +63,16 @@ class StackError(AssertionError):
 class Stack:
     """Processes of one Switchboard; `start()` first, `stop()` always."""
 
-    def __init__(self, directory: Path, template: Path, *, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        template: Path,
+        *,
+        env: dict[str, str] | None = None,
+        prefix: tuple[str, ...] = (),
+    ) -> None:
         self.var = directory
+        self._prefix = prefix
         self.ports = PortBlock()
         self.address = ("127.0.0.1", self.ports.sip)
         self.database = self.var / "switchboard.sqlite3"
@@ -92,7 +100,11 @@ class Stack:
         """
         log = (self.var / f"{command}.log").open("ab")
         self.processes[command] = subprocess.Popen(
-            [sys.executable, "manage.py", command], cwd=ROOT, env=self.environment(), stdout=log, stderr=log
+            [*self._prefix, sys.executable, "manage.py", command],
+            cwd=ROOT,
+            env=self.environment(),
+            stdout=log,
+            stderr=log,
         )
         log.close()
         ready = _grpc_listens if command == "runrtp" else _sip_answers
