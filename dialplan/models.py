@@ -4,11 +4,17 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
+from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import models
 
 from accounts.models import Account
 from accounts.revision import RevisionedModel
+from dialplan.engine import DialplanError, RouteDocument, parse_route
+
+DOCUMENT_FIELDS = tuple(RouteDocument.model_fields)
 
 
 def new_route_id() -> str:
@@ -49,3 +55,49 @@ class Route(RevisionedModel):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.pattern})"
+
+    def clean_fields(self, exclude: Collection[str] | None = None) -> None:
+        """Check the row by the one definition of a route.
+
+        Here and not in ``clean()``, because an error in a field that a form leaves out must not stop that form: a
+        broken route can still be disabled in the list.
+
+        Raises:
+            ValidationError: with every problem at its field; the text of one in the actions begins with its path.
+        """
+        errors: dict[str, list[Any]] = {}
+        try:
+            super().clean_fields(exclude=exclude)
+        except ValidationError as error:
+            errors = dict(error.error_dict)
+        found_before = set(errors)
+        try:
+            self.document()
+        except DialplanError as error:
+            for problem in error.errors:
+                name, path = _split_path(problem.field)
+                if name not in found_before and name not in (exclude or ()):
+                    message = f"{path}: {problem.message}" if path else problem.message
+                    errors.setdefault(name, []).append(ValidationError(message, code="dialplan"))
+        if errors:
+            raise ValidationError(errors)
+
+    def document(self) -> RouteDocument:
+        """Return the route as the engine reads it.
+
+        Raises:
+            DialplanError: the row was written past the checks and is no valid route.
+        """
+        return parse_route({name: getattr(self, name) for name in DOCUMENT_FIELDS})
+
+    @property
+    def source(self) -> str:
+        """The file that the route was imported from and will be imported from again, or nothing."""
+        path = self.metadata.get("path", "") if isinstance(self.metadata, dict) else ""
+        return path if isinstance(path, str) else ""
+
+
+def _split_path(field: str) -> tuple[str, str]:
+    """Return the column that a path of the engine lies in, and the path when it leads into the column."""
+    name = field.split("[", 1)[0].split(".", 1)[0]
+    return name, "" if name == field else field

@@ -50,6 +50,12 @@ def _file_name(text: str) -> str:
     return text
 
 
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must have no control characters")
+    return text
+
+
 class Strict(BaseModel):
     """Base of the document's models: frozen, strict, unknown fields refused."""
 
@@ -136,7 +142,9 @@ class RouteDocument(Strict):
     id: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$", description="Unique name of the route, without spaces."
     )
-    name: str = Field(min_length=1, max_length=200, description="What people call the route.")
+    name: Annotated[str, AfterValidator(_printable)] = Field(
+        min_length=1, max_length=200, description="What people call the route."
+    )
     pattern: Annotated[str, AfterValidator(_pattern)] = Field(
         max_length=MAX_PATTERN_LENGTH,
         description="Glob on the dialled number: * any run, ? any one, [2-4] one of, [!0] none of.",

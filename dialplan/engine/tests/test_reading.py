@@ -114,6 +114,7 @@ def test_it_names_route_field_and_reason_of_a_bad_action(wrong: object, field: s
         ({"enabled": "yes"}, "enabled", "must be true or false"),
         ({"name": ""}, "name", "must not be empty"),
         ({"name": "n" * 201}, "name", "must have at most 200 characters"),
+        ({"name": "a\x00b"}, "name", "must have no control characters"),
         ({"actions": []}, "actions", "must have at least one entry"),
         ({"actions": {}}, "actions", "must be a list"),
         ({"actions": [{"type": "echo"}] * 51}, "actions", "must have at most 50 entries"),
