@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One TCP connection: bytes in, whole messages out, and the bound on what its peer leaves unread.
+
+Knows framing and nothing else of SIP; `tcp` owns all connections and their limits. Invariant: after `closed` is
+set no message is delivered and nothing is written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from typing import TYPE_CHECKING, Protocol
+
+from signaling.sip.errors import RemoteProtocolError
+from signaling.sip.flow import Flow
+from signaling.sip.stream import KEEP_ALIVE, PONG, StreamFramer
+
+if TYPE_CHECKING:
+    from signaling.transport.config import TransportConfig
+
+logger = logging.getLogger(__name__)
+
+# A dead peer is noticed after about two minutes, also on a connection that a binding holds open.
+_KEEPALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
+
+
+class ConnectionOwner(Protocol):
+    """What a connection tells its owner."""
+
+    def connection_opened(self, connection: SipConnection) -> bool:
+        """Called once; False refuses the connection, which is then closed."""
+
+    def message_received(self, connection: SipConnection, data: bytes) -> None:
+        """Called with each whole message."""
+
+    def connection_closed(self, connection: SipConnection) -> None:
+        """Called once, also when the connection was refused."""
+
+
+class SipConnection(asyncio.Protocol):
+    """One accepted or opened connection."""
+
+    def __init__(self, owner: ConnectionOwner, config: TransportConfig, number: int, *, opened: bool) -> None:
+        self._owner = owner
+        self._config = config
+        self._framer = StreamFramer(config.limits)
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self.number = number
+        """Its number in `Flow.connection`; never used again."""
+        self.opened = opened
+        """Whether this end opened it."""
+        self.flow = Flow("tcp", ("", 0), ("", 0), number)
+        """The path of its messages; complete once connected."""
+        self.since = self.last_active = self._loop.time()
+        """Loop time of its start, and of the last whole message or keep-alive."""
+        self.proven = opened
+        """Whether a whole message came over it (or this end opened it)."""
+        self.counted = False
+        """Whether it was accepted and counts against the limits."""
+        self.held_until = 0.0
+        """Loop time until which idleness is no reason to close it."""
+        self.closed = False
+        """Whether it is closed or being closed."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream protocol gets a stream transport
+        self._transport = transport
+        remote, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        if not remote or not local:
+            self.abort("the peer went away at once")
+            return
+        self.flow = Flow("tcp", tuple(remote[:2]), tuple(local[:2]), self.number)
+        transport.set_write_buffer_limits(high=self._config.tcp_write_buffer_bytes)
+        self._set_keepalive(transport)
+        if not self._owner.connection_opened(self):
+            self.abort("limit reached")
+
+    def data_received(self, data: bytes) -> None:
+        if self.closed:
+            return
+        try:
+            messages = self._framer.feed(data)
+        except RemoteProtocolError as error:
+            self.abort(f"framing: {error.reason}")
+            return
+        for message in messages:
+            if self.closed:
+                return
+            self.last_active = self._loop.time()
+            if message == KEEP_ALIVE:
+                self.write(PONG)
+            else:
+                self.proven = True
+                self._owner.message_received(self, message)
+        if self._framer.error is not None:
+            self.abort(f"framing: {self._framer.error.reason}")
+
+    def write(self, data: bytes) -> bool:
+        """Send bytes; False when the connection is closed or closes because its peer does not read."""
+        if self.closed or self._transport is None:
+            return False
+        self._transport.write(data)
+        if self._transport.get_write_buffer_size() > self._config.tcp_write_buffer_bytes:
+            self.abort("the peer does not read")
+            return False
+        return True
+
+    def abort(self, reason: str) -> None:
+        """Close at once; what was not yet written is lost."""
+        if not self.closed:
+            self.closed = True
+            logger.debug("TCP connection %d with %s closed: %s", self.number, self.flow.remote, reason)
+        if self._transport is not None:
+            self._transport.abort()
+
+    def close(self) -> None:
+        """Close after what was written has left."""
+        self.closed = True
+        if self._transport is not None:
+            self._transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed = True
+        self._transport = None
+        self._owner.connection_closed(self)
+
+    def eof_received(self) -> bool:
+        return False
+
+    @staticmethod
+    def _set_keepalive(transport: asyncio.Transport) -> None:
+        sock = transport.get_extra_info("socket")
+        if sock is None:
+            return
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in _KEEPALIVE:
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)

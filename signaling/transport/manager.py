@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All SIP transports of a node behind one object: start, send, resolve, advertise, stop.
+
+Knows sockets, not SIP; the node joins it to the protocol core. Invariant: callbacks run on the loop and never from
+within `send`, so that the core may send from inside its own turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from signaling.sip.flow import Flow
+from signaling.sip.uri import SipUri
+from signaling.transport.addresses import check_target, is_loopback, primary_address
+from signaling.transport.config import TransportConfig
+from signaling.transport.errors import ListenError
+from signaling.transport.resolver import Resolver
+from signaling.transport.srv import Target
+from signaling.transport.tcp import TcpTransport
+from signaling.transport.udp import UdpTransport
+
+logger = logging.getLogger(__name__)
+
+EPHEMERAL_ATTEMPTS = 20
+"""With port 0, how often a UDP port whose TCP twin is taken is given back for another."""
+
+PRIMARY_ADDRESS_S = 30.0
+"""How long the primary interface's address is kept: it changes when a laptop changes networks."""
+
+
+def _ignore(flow: Flow) -> None:
+    """Take no notice: the default of the two failure callbacks."""
+
+
+def _ignore_message(data: bytes, flow: Flow) -> None:
+    """Take no notice: the default of `on_message`."""
+
+
+class TransportManager:
+    """UDP and TCP on one port, and the resolver.
+
+    Set the three callbacks before `start`.
+
+    Args:
+        config: addresses and limits.
+        resolver: resolves names; None makes one that reads the system's configuration.
+    """
+
+    def __init__(self, config: TransportConfig, *, resolver: Resolver | None = None) -> None:
+        self._config = config
+        self.on_message: Callable[[bytes, Flow], None] = _ignore_message
+        """Called with each datagram or whole stream message and its flow."""
+        self.on_connection_lost: Callable[[Flow], None] = _ignore
+        """Called once with the flow of each connection that ended."""
+        self.on_send_failed: Callable[[Flow], None] = _ignore
+        """Called with the flow as given to `send`, when that send failed."""
+        self._resolver = resolver or Resolver(config)
+        self._udp: UdpTransport | None = None
+        self._tcp: TcpTransport | None = None
+        self._primary = ""
+        self._primary_until = 0.0
+
+    async def start(self) -> None:
+        """Open both listeners; raise ListenError, which names port and protocol, with neither left open."""
+        for attempt in range(EPHEMERAL_ATTEMPTS):
+            try:
+                await self._open()
+            except ListenError as error:
+                if self._config.port or not error.taken or attempt == EPHEMERAL_ATTEMPTS - 1:
+                    raise
+            else:
+                break
+        logger.info("SIP listens on %s:%d, UDP and TCP", *self.local)
+
+    async def _open(self) -> None:
+        udp = UdpTransport(self._config, self.on_message, self.on_send_failed)
+        udp.open()
+        tcp = TcpTransport(self._config, self.on_message, self.on_connection_lost, self.on_send_failed)
+        try:
+            await tcp.open(udp.local[1])
+        except BaseException:
+            udp.close()
+            raise
+        self._udp, self._tcp = udp, tcp
+
+    async def stop(self) -> None:
+        """Close everything; safe to call twice."""
+        if self._tcp is not None:
+            await self._tcp.close()
+        if self._udp is not None:
+            self._udp.close()
+
+    @property
+    def local(self) -> tuple[str, int]:
+        """Bound address and port; the address may be a wildcard."""
+        return self._udp.local if self._udp is not None else (self._config.bind, self._config.port)
+
+    @property
+    def connections(self) -> int:
+        """TCP connections now."""
+        return 0 if self._tcp is None else len(self._tcp)
+
+    def send(self, data: bytes, flow: Flow) -> None:
+        """Send bytes along `flow`; failures come back through `on_send_failed`."""
+        if flow.transport == "udp" and self._udp is not None:
+            self._udp.send(data, flow)
+        elif flow.transport == "tcp" and self._tcp is not None:
+            self._tcp.send(data, flow)
+        else:
+            asyncio.get_running_loop().call_soon(self.on_send_failed, flow)
+
+    def hold(self, flow: Flow, until: float) -> None:
+        """Keep the connection of `flow` open until loop time `until`: a binding depends on it."""
+        if flow.connection and self._tcp is not None:
+            self._tcp.hold(flow, until)
+
+    def flow_to(self, target: Target) -> Flow:
+        """Return the flow that leads to a resolved target."""
+        return Flow(target.transport, (target.ip, target.port), self.local, 0)
+
+    async def resolve(self, uri: SipUri) -> list[Target]:
+        """Return the targets of a URI, the best first; raise ResolveError when there is none (RFC 3263)."""
+        return await self._resolver.resolve(uri)
+
+    def check_target(self, target: Target, *, peer_ip: str) -> None:
+        """Raise TargetRefused when `peer_ip` may not make this server send to `target`."""
+        check_target(target.ip, target.port, peer_ip=peer_ip, listening=self.local)
+
+    def advertised(self, remote_ip: str, transport: str) -> tuple[str, int]:
+        """Return (host, port) for Via and Contact towards `remote_ip`; IPv6 without brackets."""
+        host, port = self.local
+        if self._config.advertise:
+            return self._config.advertise, port
+        if is_loopback(remote_ip):
+            return ("::1" if ":" in remote_ip else "127.0.0.1"), port
+        if host not in ("0.0.0.0", "::"):  # noqa: S104
+            return host, port
+        now = asyncio.get_running_loop().time()
+        if now >= self._primary_until:
+            self._primary = primary_address(ipv6=":" in host)
+            self._primary_until = now + PRIMARY_ADDRESS_S
+        return self._primary, port
