@@ -106,10 +106,11 @@ async def test_it_asks_nobody_for_a_numeric_host(resolver, server, text, target)
 
 
 async def test_it_uses_address_records_when_there_is_no_service(resolver):
-    assert await resolver.resolve(uri("sip:a@plain.test")) == [
+    # The name server shuffles them.
+    assert set(await resolver.resolve(uri("sip:a@plain.test"))) == {
         Target("udp", "192.0.2.10", 5060),
         Target("udp", "192.0.2.11", 5060),
-    ]
+    }
 
 
 async def test_it_prefers_services_in_their_order(resolver):
