@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Admin page of the registrations: which phones are where, read-only.
+
+The rows are the backup that the signaling nodes write; a node holds the live bindings.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts.admin_base import ModelAdmin
+from signaling.models import Registration
+
+
+class ValidityFilter(admin.SimpleListFilter):
+    """Tells bindings that still count from those whose time has run out."""
+
+    title = "validity"
+    parameter_name = "valid"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Registered"), ("no", "Expired")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        match self.value():
+            case "yes":
+                return queryset.filter(expires_at__gt=timezone.now())
+            case "no":
+                return queryset.filter(expires_at__lte=timezone.now())
+            case _:
+                return queryset
+
+
+@admin.register(Registration)
+class RegistrationAdmin(ModelAdmin):
+    """Bindings of phones to SIP users."""
+
+    list_display = ("aor", "contact", "transport", "source", "expires_at", "user_agent", "node_id")
+    list_filter = (ValidityFilter, "transport", ("user__account", admin.RelatedOnlyFieldListFilter))
+    search_fields = ("aor", "contact", "user_agent", "source_ip")
+    search_help_text = "AOR, contact, address or user agent"
+    list_select_related = ("user",)
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Registration | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Registration | None = None) -> bool:
+        """Refuse to delete rows here; deleting a user still takes its registrations along."""
+        return request.resolver_match is not None and request.resolver_match.view_name.startswith(
+            ("admin:accounts_user_", "admin:accounts_account_")
+        )
+
+    @admin.display(description="Source", ordering="source_ip")
+    def source(self, registration: Registration) -> str:
+        """Return the address that the REGISTER came from, where requests go back to."""
+        address = registration.source_ip
+        host = f"[{address}]" if ":" in address else address
+        return f"{host}:{registration.source_port}"
