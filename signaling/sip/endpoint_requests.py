@@ -49,6 +49,10 @@ def receive_request(
     if method == "ACK":
         _receive_ack(core, request, flow, now)
         return
+    if method == "CANCEL":
+        _receive_cancel(core, request, flow, now)
+        return
+    # The key of an RFC 2543 peer holds the Via as it came, hence before the stamp.
     key = server_key(request, method)
     transaction = core.servers.get(key)
     if transaction is not None:
@@ -56,9 +60,6 @@ def receive_request(
         return
     stamp_via(request, flow)
     check_request(request)
-    if method == "CANCEL":
-        _receive_cancel(core, request, flow, now)
-        return
     fields = request.headers.fields
     from_tag, dialog_tag = tag_of(fields["From"]), tag_of(fields["To"])
     reserve = 0
@@ -97,6 +98,8 @@ def _receive_ack(core: TransactionCore, request: SipRequest, flow: Flow, now: fl
 def _receive_cancel(core: TransactionCore, request: SipRequest, flow: Flow, now: float) -> None:
     """Answer a CANCEL statelessly: the INVITE's transaction remembers all there is to remember (RFC 3261 9.2)."""
     transaction = core.servers.get(server_key(request, "INVITE"))
+    stamp_via(request, flow)
+    check_request(request)
     if transaction is None or not transaction.belongs(request):
         refuse(core, request, 481, flow, now)
         return

@@ -19,7 +19,12 @@ def receive_response(core: TransactionCore, response: SipResponse, flow: Flow, n
         core.note(now, flow, "dropped: response to no request")
     elif (via.host, via.port) != transaction.sent_by:
         core.note(now, flow, "dropped: response with the sent-by of another element")
-    elif len(response.headers.fields["Via"]) > 1:
+    elif _has_more_vias(response):
         core.note(now, flow, "dropped: response meant for an element further on")
     else:
         transaction.receive(response, flow, now)
+
+
+def _has_more_vias(response: SipResponse) -> bool:
+    lines = response.headers.fields["Via"]
+    return len(lines) > 1 or ("," in lines[0] and len(response.vias) > 1)
