@@ -13,7 +13,7 @@ from typing import Protocol
 
 import structlog
 
-from signaling.sip import Flow, RemoteProtocolError, SipRequest, SipResponse
+from signaling.sip import Flow, NameAddr, RemoteProtocolError, SipRequest, SipResponse, SipUri
 from signaling.sip.endpoint import Endpoint
 from signaling.sip.events import (
     AckMissing,
@@ -121,9 +121,16 @@ class SipNode:
 
     def respond_stateless(self, event: RequestReceived, response: SipResponse) -> None:
         """Send a response and keep no state for it."""
+        self.add_to_tag(event.request, response)
         response.headers.set("Server", SERVER_NAME)
         self.endpoint.respond_stateless(event.request, response, event.flow, self.loop.time())
         self._flush_soon()
+
+    def add_to_tag(self, request: SipRequest, response: SipResponse) -> None:
+        """Give a response that has none a To tag, the same for each retransmission (RFC 3261 section 8.2.6.2)."""
+        if response.to.tag is None:
+            tag = self.endpoint.stateless_tag(request)
+            response.headers.set("To", str(response.to.with_tag(tag)))
 
     def request(self, request: SipRequest, flow: Flow, user: RequestUser) -> ClientTransaction:
         """Send a request in a new transaction of ``user``."""
@@ -143,12 +150,12 @@ class SipNode:
         self.endpoint.acknowledge(transaction, ack, flow, self.loop.time())
         self._flush_soon()
 
-    def contact(self, flow: Flow) -> str:
+    def contact(self, flow: Flow) -> NameAddr:
         """Return the Contact of this node as seen by the peer of ``flow``."""
         host, port = self.transport.advertised(flow.remote[0], flow.transport)
         host = f"[{host}]" if ":" in host else host
-        parameter = "" if flow.transport == "udp" else f";transport={flow.transport}"
-        return f"<sip:{host}:{port}{parameter}>"
+        params = () if flow.transport == "udp" else (("transport", flow.transport),)
+        return NameAddr(display_name="", uri=SipUri(scheme="sip", host=host, port=port, params=params))
 
     # --- Inside -------------------------------------------------------------------------------------------------
 

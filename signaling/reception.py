@@ -54,7 +54,7 @@ class Reception:
 
     def on_options(self, event: RequestReceived) -> None:
         """Answer OPTIONS (RFC 3261 section 11.2); it is what others see whether this node lives by."""
-        response = event.request.response(200, to_tag=self._stateless_tag(event))
+        response = event.request.response(200)
         response.headers.set("Allow", ALLOW + ", REGISTER")
         response.headers.set("Accept", SDP)
         self._node.respond_stateless(event, response)
@@ -63,12 +63,14 @@ class Reception:
         """Authenticate and register."""
         caller = self._authenticate(event, proxy=False)
         if caller is not None:
-            self._node.respond(event.transaction, self._registrar.handle(event.request, event.flow, caller))
+            response = self._registrar.handle(event.request, event.flow, caller)
+            self._node.add_to_tag(event.request, response)
+            self._node.respond(event.transaction, response)
 
     def on_other(self, event: RequestReceived) -> None:
         """Refuse what this server does not do, to those who may know: 405 (RFC 3261 section 8.2.1)."""
         if self._authenticate(event, proxy=True) is not None:
-            response = event.request.response(405, to_tag=self._stateless_tag(event))
+            response = event.request.response(405)
             response.headers.set("Allow", ALLOW + ", REGISTER")
             self._node.respond_stateless(event, response)
 
@@ -105,18 +107,18 @@ class Reception:
         request = event.request
         required = request.headers.get_list("Require")
         if required:
-            response = request.response(420, to_tag=self._stateless_tag(event))
+            response = request.response(420)
             response.headers.set("Unsupported", ", ".join(required))
             return response
         if request.body and request.content_type != SDP:
-            response = request.response(415, to_tag=self._stateless_tag(event))
+            response = request.response(415)
             response.headers.set("Accept", SDP)
             return response
         if request.max_forwards == 0:
-            return request.response(483, to_tag=self._stateless_tag(event))
+            return request.response(483)
         contacts = request.contacts
         if isinstance(contacts, str) or len(contacts) != 1:
-            return request.response(400, "Exactly One Contact Needed", to_tag=self._stateless_tag(event))
+            return request.response(400, "Exactly One Contact Needed")
         return None
 
     def _start_call(self, event: RequestReceived, account: AccountInfo, user: UserInfo) -> None:
@@ -142,7 +144,3 @@ class Reception:
             ),
         )
         leg.listen(call.on_leg_event)
-
-    def _stateless_tag(self, event: RequestReceived) -> str:
-        request = event.request
-        return self._node.tokens.derived(request.call_id, str(request.cseq), request.top_via.branch or "")

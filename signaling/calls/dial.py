@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cdrs.record import EndReason
@@ -50,7 +51,7 @@ async def dial(call: Call, action: Dial) -> None:
 
 
 def _ring_all(
-    call: Call, destinations: list[Destination], offers: list[tuple[str, str]]
+    call: Call, destinations: Sequence[Destination], offers: list[tuple[str, str]]
 ) -> dict[Leg, Branch]:
     branches = {}
     for destination, (session_id, offer) in zip(destinations, offers, strict=True):

@@ -12,7 +12,7 @@ import structlog
 from cdrs.record import EndReason
 from signaling.calls import failures
 from signaling.calls.call import Call
-from signaling.calls.events import MediaLost, Terminate
+from signaling.calls.events import Terminate
 from signaling.calls.failures import CallFailure
 from signaling.calls.leg import Leg
 from signaling.calls.ports import CallRequest, CallServices
@@ -72,14 +72,6 @@ class CallManager:
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._ended(call, done))
         return call
-
-    def media_lost(self, rtp_manager: str) -> None:
-        """End every call whose media was on an RTP manager that is gone."""
-        hit = [call for call in self.calls.values() if call.media and call.media.node_id == rtp_manager]
-        for call in hit:
-            call.post(MediaLost())
-        if hit:
-            log.error("calls.media_lost", rtp_manager=rtp_manager, calls=len(hit))
 
     async def shut_down(self, grace_s: float) -> None:
         """Refuse new calls, hang up the running ones and wait for their records, at most ``grace_s`` seconds."""

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
+from google.protobuf.message import Message
 
 from media.control.gen import rtpmanager_pb2 as pb
 from signaling.calls import failures
@@ -26,16 +28,19 @@ from signaling.calls.events import (
     UpdateAccepted,
 )
 from signaling.calls.failures import CallFailure
-from signaling.mediapool import MediaError, MediaNode
+from signaling.mediapool import ErrorCode, MediaError, MediaNode
 
 log = structlog.get_logger("switchboard.calls")
 
 CLOSE_WAIT_S = 1.0
 """Longest time that the end of a call waits for its media counters."""
-REQUEST_WAIT_S = 5.0
-"""Longest time that a call waits for its RTP manager."""
 
-NO_COMMON_CODEC_REASONS = frozenset({"INVALID_ARGUMENT"})
+FAILURES: dict[ErrorCode, CallFailure] = {
+    ErrorCode.INVALID_ARGUMENT: failures.NOT_ACCEPTABLE,
+    ErrorCode.RESOURCE_EXHAUSTED: failures.NO_MEDIA,
+    ErrorCode.UNAVAILABLE: failures.NO_MEDIA,
+}
+"""What the caller gets when its RTP manager refuses; everything else is a failure of ours."""
 
 
 class MediaRefused(Exception):
@@ -121,7 +126,7 @@ class CallMedia:
         replies = await self._execute(*requests)
         state.described = True
         self.codec = replies[-1].codec if hasattr(replies[-1], "codec") else self.codec
-        return replies[-1].local_sdp
+        return str(replies[-1].local_sdp)
 
     async def caller_answered(self, sdp: str) -> None:
         """Take the caller's answer to our offer; join it to the callee that waits for it.
@@ -129,7 +134,7 @@ class CallMedia:
         Raises:
             MediaRefused: the answer cannot be used.
         """
-        requests: list[object] = [
+        requests: list[Message] = [
             pb.UpdateSessionRemoteRequest(
                 session_id=self.caller_session,
                 remote_sdp=sdp,
@@ -195,7 +200,7 @@ class CallMedia:
         if state.answer and state.answer_for == (session_id, sdp):
             return state.answer
         caller = self.caller_session
-        requests: list[object] = [
+        requests: list[Message] = [
             pb.UpdateSessionRemoteRequest(
                 session_id=session_id,
                 remote_sdp=sdp,
@@ -234,7 +239,7 @@ class CallMedia:
         await self._execute(pb.UnbridgeMediaRequest(session_id=self.caller_session))
 
     async def relay_update(
-        self, from_caller: bool, update: Update, ask_peer: Callable[[str], asyncio.Future[str] | object]
+        self, from_caller: bool, update: Update, ask_peer: Callable[[str], Awaitable[str]]
     ) -> UpdateAccepted:
         """Carry a new offer of one party to the other and its answer back.
 
@@ -255,7 +260,7 @@ class CallMedia:
             pb.UpdateSessionRemoteRequest(session_id=here, remote_sdp=update.sdp, kind=pb.SDP_KIND_OFFER),
             pb.CreateOfferRequest(session_id=there, offer_like=here),
         )
-        answer = await ask_peer(offer.local_sdp)  # type: ignore[misc]
+        answer = await ask_peer(offer.local_sdp)
         replies = await self._execute(
             pb.UpdateSessionRemoteRequest(session_id=there, remote_sdp=answer, kind=pb.SDP_KIND_ANSWER),
             pb.CreateAnswerRequest(session_id=here, peer_session_id=there),
@@ -327,7 +332,7 @@ class CallMedia:
 
     # --- Inside -------------------------------------------------------------------------------------------------
 
-    def _open_caller(self) -> list[object]:
+    def _open_caller(self) -> list[Message]:
         if self._state.opened:
             return []
         self._state.opened = True
@@ -378,26 +383,14 @@ class CallMedia:
         else:
             self._report(MediaLost())
 
-    async def _ask(self, requests: Sequence[object] | object) -> list:
-        return await self.node.execute(*requests)  # type: ignore[misc]
+    async def _ask(self, requests: Iterable[Message]) -> list[Any]:
+        """Send one batch; a request that failed is a `MediaError` in the list."""
+        return await self.node.execute(*requests)
 
-    async def _execute(self, *requests: object) -> list:
+    async def _execute(self, *requests: Message) -> list[Any]:
         """Send one batch; raise MediaRefused for the first request of it that failed."""
-        try:
-            replies = await asyncio.wait_for(self.node.execute(*requests), REQUEST_WAIT_S)
-        except TimeoutError as error:
-            raise MediaRefused(failures.NO_MEDIA, "the RTP manager does not answer") from error
+        replies = await self.node.execute(*requests)
         for reply in replies:
             if isinstance(reply, MediaError):
-                raise MediaRefused(_failure_of(reply), reply.detail)
+                raise MediaRefused(FAILURES.get(reply.code, failures.MEDIA_FAILED), reply.detail)
         return replies
-
-
-def _failure_of(error: MediaError) -> CallFailure:
-    code = error.code
-    name = code if isinstance(code, str) else getattr(code, "name", str(code))
-    if name == "INVALID_ARGUMENT":
-        return failures.NOT_ACCEPTABLE
-    if name in ("RESOURCE_EXHAUSTED", "UNAVAILABLE"):
-        return failures.NO_MEDIA
-    return failures.MEDIA_FAILED

@@ -57,7 +57,7 @@ class CalleeLeg(DialogLeg):
                     ("To", str(to)),
                     ("Call-ID", node.tokens.call_id()),
                     ("CSeq", "1 INVITE"),
-                    ("Contact", node.contact(flow)),
+                    ("Contact", str(node.contact(flow))),
                     ("Allow", ALLOW),
                     ("Content-Type", SDP),
                 ]
@@ -134,7 +134,7 @@ class CalleeLeg(DialogLeg):
             extra = Dialog.from_uac(self._invite, response, flow)
         except RemoteProtocolError:
             return
-        if self.dialog is not None and extra.remote_tag == self.dialog.remote_tag:
+        if self.dialog is not None and extra.id == self.dialog.id:
             return
         self.node.acknowledge(self._transaction, extra.make_ack(1), flow)
         self.node.request(extra.make_request("BYE"), flow, self)
@@ -148,4 +148,4 @@ class CalleeLeg(DialogLeg):
         else:
             self._hang_up(event.reason)
 
-    _senders: dict[type, Callable] = {**SHARED_SENDERS, HangUp: _hang_up_callee}
+    _senders: dict[type, Callable[..., None]] = {**SHARED_SENDERS, HangUp: _hang_up_callee}

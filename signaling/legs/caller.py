@@ -119,10 +119,11 @@ class CallerLeg(DialogLeg):
         response = self._invite.response(status, phrase, to_tag=self._local_tag)
         if status < 300:
             self._with_contact(response)
-            response.headers.set("Supported", "")
         if sdp:
             response.headers.set("Content-Type", SDP)
             response.body = sdp.encode()
+        if self.dialog is not None:
+            self.dialog.sent_response(status)
         self.node.respond(self._transaction, response)
 
     def _respond_failure(self, failure: CallFailure) -> None:
@@ -134,7 +135,7 @@ class CallerLeg(DialogLeg):
             response.headers.set("Allow", ALLOW)
         self.node.respond(self._transaction, response)
 
-    _senders: dict[type, Callable] = {
+    _senders: dict[type, Callable[..., None]] = {
         **SHARED_SENDERS,
         Ring: _ring,
         EarlyMedia: _early_media,

@@ -165,7 +165,7 @@ class DialogLeg:
         self.dialog = dialog
         self.flow = flow
         self.trusted_hosts.add(flow.remote[0])
-        self._dialog_key = (dialog.call_id, dialog.local_tag, dialog.remote_tag)
+        self._dialog_key = dialog.id
         self.node.dialogs[self._dialog_key] = self
 
     def _leave_dialog(self) -> None:
@@ -286,7 +286,7 @@ class DialogLeg:
             "INVITE",
             body=event.sdp.encode(),
             content_type=SDP,
-            extra_headers=[("Contact", self.node.contact(self.flow)), ("Allow", ALLOW)],
+            extra_headers=[("Allow", ALLOW)],
         )
         self._our_offer = self.node.request(invite, self.flow, self)
 
@@ -301,7 +301,7 @@ class DialogLeg:
                 self._report_end(HangUp(EndReason.TIMEOUT))
             return
         self._our_offer = None
-        self.dialog.receive_response(transaction.request, response)
+        self.dialog.receive_response(response)
         ack = self.dialog.make_ack(transaction.request.cseq.number)
         self.node.acknowledge(transaction, ack, self.flow)
         self._report(self, UpdateAccepted(response.body.decode("utf-8", "replace")))
@@ -326,11 +326,11 @@ class DialogLeg:
 
     def _with_contact(self, response: SipResponse) -> SipResponse:
         if self.flow is not None:
-            response.headers.set("Contact", self.node.contact(self.flow))
+            response.headers.set("Contact", str(self.node.contact(self.flow)))
         response.headers.set("Allow", ALLOW)
         return response
 
-    _senders: dict[type, Callable] = {}
+    _senders: dict[type, Callable[..., None]] = {}
 
 
 def reason_header(q850: int) -> str:
@@ -355,7 +355,7 @@ _IN_DIALOG: dict[str, Callable[[DialogLeg, RequestReceived], None]] = {
     "OPTIONS": DialogLeg._on_options,
 }
 
-SHARED_SENDERS: dict[type, Callable] = {
+SHARED_SENDERS: dict[type, Callable[..., None]] = {
     HangUp: lambda leg, event: leg._hang_up(event.reason),
     Update: DialogLeg._make_offer,
     UpdateAccepted: DialogLeg._accept_their_offer,

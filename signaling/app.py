@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The signaling role put together: what is made from what, started and stopped in which order.
+
+It knows every part and does nothing itself. Invariant: SIP is served only after configuration, bindings and the
+journal are there, and it is the first to stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+
+import structlog
+
+from cdrs.journal import Journal
+from cdrs.writer import DatabaseWriter
+from dialplan.watch import WatchState, import_if_changed
+from signaling.authentication import Authenticator
+from signaling.calls import failures
+from signaling.calls.call import Call
+from signaling.calls.manager import CallManager
+from signaling.calls.media import CallMedia, MediaRefused
+from signaling.calls.ports import CallServices
+from signaling.calls.verbs import VERBS
+from signaling.config import SignalingConfig
+from signaling.configuration_orm import OrmSource
+from signaling.directory import Directory
+from signaling.guard import MemoryGuard
+from signaling.legs.outbound import Outbound
+from signaling.location import Location
+from signaling.location_store import LocationStore
+from signaling.mediapool import MediaPool, NoMediaNode
+from signaling.node import SipNode
+from signaling.reception import Reception
+from signaling.registrar import Registrar
+from signaling.sip import Flow
+from signaling.sip.endpoint import Endpoint
+from signaling.sip.tokens import TokenSource
+from signaling.transport import TransportManager
+
+log = structlog.get_logger("switchboard.signaling")
+
+HANG_UP_GRACE_S = 3.0
+"""Longest time that a stop waits for the records of the calls that it ends."""
+
+
+class SignalingApp:
+    """One signaling node.
+
+    Args:
+        config: everything it can be told.
+    """
+
+    def __init__(self, config: SignalingConfig) -> None:
+        loop = asyncio.get_running_loop()
+        self._config = config
+        self._dialplan_watched = WatchState()
+        self.directory = Directory(
+            OrmSource(),
+            default_domain=config.default_domain,
+            poll_s=config.poll_s,
+            before_poll=self._import_dialplan,
+        )
+        self.writer = DatabaseWriter(config.journal_directory)
+        self.journal = Journal(config.journal_directory, config.node_id, on_commit=self.writer.wake)
+        self.location = Location()
+        self.location_store = LocationStore(self.location, config.node_id)
+        self.pool = MediaPool(config.rtpmanagers)
+        guard = MemoryGuard(config.guard)
+        tokens = TokenSource(os.urandom)
+        self.transport = TransportManager(
+            config.transport,
+            on_message=self._on_message,
+            on_connection_lost=self._on_lost,
+            on_send_failed=self._on_lost,
+        )
+        endpoint = Endpoint(
+            sent_by=lambda flow: self.transport.advertised(flow.remote[0], flow.transport),
+            tokens=tokens,
+            timers=config.timers,
+            limits=config.endpoint,
+            parse_limits=config.parse,
+        )
+        self.node = SipNode(endpoint, self.transport, tokens, loop)
+        outbound = Outbound(self.node, self.directory, self.location)
+        self.calls = CallManager(
+            CallServices(
+                loop=loop,
+                wall=time.time,
+                random_bytes=os.urandom,
+                node_id=config.node_id,
+                limits=config.limits,
+                journal=self.journal,
+                media=self._open_media,
+                targets=outbound,
+                make_leg=outbound.make_leg,
+                verbs=VERBS,
+            ),
+            config.caps,
+        )
+        authenticator = Authenticator(
+            self.directory,
+            guard,
+            config.authentication,
+            salt=tokens.token,
+            epoch_offset_s=time.time() - loop.time(),
+        )
+        self.reception = Reception(
+            self.node,
+            authenticator,
+            Registrar(self.location, config.registrar),
+            self.directory,
+            self.calls,
+        )
+        self._guard = guard
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where SIP listens."""
+        return self.transport.local
+
+    async def start(self) -> None:
+        """Start everything; return when SIP is served.
+
+        Raises:
+            ListenError: the SIP port is taken.
+            DirectoryInUse: another process has the CDR journal.
+        """
+        cut_off = await asyncio.to_thread(self.journal.open)
+        for record in cut_off:
+            log.warning("call.cut_off", call_id=record.call_id, caller=record.caller_number)
+        self.writer.start()
+        await self.directory.start()
+        await self.location_store.start()
+        await self.pool.start()
+        await self.transport.start()
+
+    async def stop(self) -> None:
+        """Hang up, keep the records, and leave."""
+        await self.calls.shut_down(HANG_UP_GRACE_S)
+        await self.transport.stop()
+        await self.pool.stop()
+        await self.location_store.stop()
+        await self.directory.stop()
+        await self.journal.close()
+        await asyncio.to_thread(self.writer.stop)
+
+    # --- Between the parts --------------------------------------------------------------------------------------
+
+    def _import_dialplan(self) -> None:
+        """Import the dialplan file if it changed; runs in the directory's thread."""
+        path = self._config.dialplan_path
+        if path is not None:
+            self._dialplan_watched = import_if_changed(path, self._dialplan_watched)
+
+    def _on_message(self, data: bytes, flow: Flow) -> None:
+        if self._guard.admit(flow.remote[0], self.node.loop.time()):
+            self.node.on_message(data, flow)
+
+    def _on_lost(self, flow: Flow) -> None:
+        self.node.on_lost(flow)
+
+    def _open_media(self, call: Call) -> CallMedia:
+        try:
+            node = self.pool.pick()
+        except NoMediaNode as error:
+            raise MediaRefused(failures.NO_MEDIA, str(error)) from error
+        return CallMedia(
+            node,
+            sip_call_id=call.request.sip_call_id,
+            caller_sdp=call.request.sdp,
+            caller_ip=call.request.caller_ip,
+            report=call.post,
+        )

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The configuration of a signaling node, built once from the settings; nothing below reads them again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from signaling.authentication import AuthenticationConfig
+from signaling.calls.manager import CallCaps
+from signaling.calls.ports import CallLimits
+from signaling.guard import GuardConfig
+from signaling.registrar import RegistrarConfig
+from signaling.sip.endpoint_requests import EndpointLimits
+from signaling.sip.parser import ParseLimits
+from signaling.sip.timers import SipTimers
+from signaling.transport.config import TransportConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalingConfig:
+    """Everything that a signaling node can be told."""
+
+    node_id: str
+    default_domain: str
+    poll_s: float
+    dialplan_path: Path | None
+    journal_directory: Path
+    rtpmanagers: tuple[tuple[str, str], ...]
+    nonce_secret: bytes
+    transport: TransportConfig
+    timers: SipTimers
+    endpoint: EndpointLimits
+    parse: ParseLimits
+    guard: GuardConfig
+    authentication: AuthenticationConfig
+    registrar: RegistrarConfig
+    caps: CallCaps
+    limits: CallLimits
+
+    @classmethod
+    def from_settings(cls, settings: Any) -> SignalingConfig:
+        """Return the configuration that the settings describe."""
+        parse = ParseLimits(
+            max_message_bytes=settings.SIP_MAX_MESSAGE_BYTES, max_headers=settings.SIP_MAX_HEADERS
+        )
+        return cls(
+            node_id=settings.SIGNALING_NODE_ID,
+            default_domain=settings.DEFAULT_DOMAIN,
+            poll_s=settings.CONFIG_POLL_S,
+            dialplan_path=settings.DIALPLAN_PATH,
+            journal_directory=settings.VAR_DIR / "journal",
+            rtpmanagers=settings.RTPMANAGER_ADDRS,
+            nonce_secret=settings.SECRET_KEY.encode(),
+            transport=TransportConfig(
+                bind=settings.SIP_BIND,
+                port=settings.SIP_PORT,
+                advertise=settings.ADVERTISE,
+                limits=parse,
+                tcp_idle_s=settings.SIP_TCP_IDLE_S,
+                tcp_first_message_s=settings.SIP_TCP_FIRST_MESSAGE_S,
+                tcp_max_connections=settings.SIP_TCP_MAX_CONNECTIONS,
+                tcp_max_per_source=settings.SIP_TCP_MAX_PER_SOURCE,
+            ),
+            timers=SipTimers(t1=settings.SIP_T1_S),
+            endpoint=EndpointLimits(
+                max_server_transactions=settings.SIP_MAX_TRANSACTIONS,
+                max_server_transactions_per_source=settings.SIP_MAX_TRANSACTIONS_PER_SOURCE,
+            ),
+            parse=parse,
+            guard=GuardConfig(
+                requests_per_second_per_source=settings.REQUESTS_PER_SECOND_PER_SOURCE,
+                auth_failures_per_minute=settings.AUTH_FAILURES_PER_MINUTE,
+                password_guesses_per_day=settings.PASSWORD_GUESSES_PER_DAY,
+            ),
+            authentication=AuthenticationConfig.from_settings(settings),
+            registrar=RegistrarConfig.from_settings(settings),
+            caps=CallCaps(node=settings.MAX_CALLS, per_user=settings.MAX_CALLS_PER_USER),
+            limits=CallLimits(max_ringing_s=settings.MAX_RINGING_S, max_call_s=settings.MAX_CALL_S),
+        )

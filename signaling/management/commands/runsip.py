@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``manage.py runsip``: the signaling role."""
+
+import argparse
+import asyncio
+import gc
+import signal
+from typing import Any
+
+import structlog
+import uvloop
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from cdrs.lock import DirectoryInUse
+from signaling.app import SignalingApp
+from signaling.config import SignalingConfig
+from signaling.transport.errors import ListenError
+from switchboard import env, logs
+
+log = structlog.get_logger("switchboard.signaling")
+
+
+class Command(BaseCommand):
+    """Serve SIP until SIGTERM or SIGINT."""
+
+    help = "Run the signaling role: SIP registrar and B2BUA on PORT (5060), UDP and TCP."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        env.add_flags(parser, settings.ENV, settings.SIGNALING)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        logs.configure(settings.LOGLEVEL, settings.LOG_FORMAT)
+        config = SignalingConfig.from_settings(settings)
+        # What is alive now lives until the end: the collector need not look at it again and again.
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 20)
+        try:
+            uvloop.run(serve(config))
+        except (ListenError, DirectoryInUse) as error:
+            raise CommandError(str(error)) from error
+
+
+async def serve(config: SignalingConfig) -> None:
+    """Run the application until a signal asks it to stop; a second signal stops it at once."""
+    app = SignalingApp(config)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await app.start()
+    log.info("signaling ready", sip=f"{app.address[0]}:{app.address[1]}", node=config.node_id)
+    await stop.wait()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.remove_signal_handler(number)
+    log.info("signaling stops")
+    await app.stop()
