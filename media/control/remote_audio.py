@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one remote description says of the only stream that is served: its audio over RTP/AVP.
+
+It must not decide anything about addresses or codecs (see `addresses` and `negotiate`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from media.control.codecs import Format, read_formats
+from media.control.directions import BY_NAME, WITHOUT_RECEIVING, Direction
+from media.control.errors import Reason, invalid
+from media.control.sdp import MediaDescription, SdpError, SessionDescription
+from media.control.sdp_parser import parse_sdp
+
+PROFILE = "RTP/AVP"
+MIN_PTIME_MS = 3
+MAX_PTIME_MS = 200
+"""RFC 7587 has the shortest packets in use; 200 ms of G.711 already exceed an Ethernet frame."""
+
+UNSPECIFIED = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, never bound
+
+Address = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaLine:
+    """A media section as far as an answer must repeat it: kind, profile and formats (RFC 3264 6)."""
+
+    media: str
+    protocol: str
+    formats: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteAudio:
+    """The audio stream of one remote description."""
+
+    formats: tuple[Format, ...]
+    rtp: Address | None
+    """Where the remote wants RTP; None when it gave no address (``c=0.0.0.0``)."""
+
+    rtcp: Address | None
+    direction: Direction
+    """As the remote sees it; never receiving when `rtp` is None."""
+
+    ptime_ms: int | None
+    maxptime_ms: int | None
+    lines: tuple[MediaLine, ...]
+    """All media sections, in order."""
+
+    index: int
+    """Which of `lines` is the audio."""
+
+    @property
+    def on_hold(self) -> bool:
+        """Tell whether the remote does anything less than send and receive."""
+        return self.direction is not Direction.SENDRECV
+
+
+@lru_cache(maxsize=256)
+def read_remote_audio(text: str, index: int | None = None) -> RemoteAudio:
+    """Return the audio stream of the description in `text`.
+
+    Args:
+        text: the description.
+        index: which media section must be the audio (the answer to an offer of ours); None: the first that fits.
+
+    Raises:
+        MediaError: INVALID_ARGUMENT, with reason malformed_sdp, no_audio or unsupported_transport.
+    """
+    try:
+        description = parse_sdp(text)
+        return _read(description, _choose(description, index))
+    except SdpError as error:
+        raise invalid(Reason.MALFORMED_SDP, f"malformed session description: {error}") from error
+
+
+def _choose(description: SessionDescription, index: int | None) -> int:
+    wrong_profile = False
+    candidates = range(len(description.media)) if index is None else (index,)
+    for candidate in candidates:
+        if candidate >= len(description.media):
+            break
+        section = description.media[candidate]
+        if section.media != "audio" or section.port == 0:
+            continue
+        if section.protocol == PROFILE:
+            return candidate
+        wrong_profile = True
+    if wrong_profile:
+        raise invalid(Reason.UNSUPPORTED_TRANSPORT, "unsupported transport profile")
+    raise invalid(Reason.NO_AUDIO, "no audio stream")
+
+
+def _read(description: SessionDescription, index: int) -> RemoteAudio:
+    section = description.media[index]
+    connection = section.connection or description.connection
+    if connection is None:
+        raise SdpError("no c= line for the audio")
+    held = connection.address in UNSPECIFIED
+    direction = _direction(section, description)
+    return RemoteAudio(
+        formats=read_formats(section),
+        rtp=None if held else (connection.address, section.port),
+        rtcp=None if held else _rtcp(section, connection.address),
+        direction=WITHOUT_RECEIVING[direction] if held else direction,
+        ptime_ms=_milliseconds(section.attribute("ptime")),
+        maxptime_ms=_milliseconds(section.attribute("maxptime")),
+        lines=tuple(
+            [
+                MediaLine(media=line.media, protocol=line.protocol, formats=line.formats)
+                for line in description.media
+            ]
+        ),
+        index=index,
+    )
+
+
+def _direction(section: MediaDescription, description: SessionDescription) -> Direction:
+    for attributes in (section.attributes, description.attributes):
+        for name, value in attributes:
+            if value is None and name in BY_NAME:
+                return BY_NAME[name]
+    return Direction.SENDRECV
+
+
+def _rtcp(section: MediaDescription, address: str) -> Address | None:
+    """Return where RTCP goes: ``a=rtcp`` (RFC 3605) or the port above RTP's (RFC 3550 11)."""
+    value = section.attribute("rtcp")
+    if value is None:
+        return (address, section.port + 1) if section.port < 65535 else None
+    parts = value.split()
+    if not parts or len(parts[0]) > 5 or not parts[0].isascii() or not parts[0].isdigit():
+        raise SdpError("a=rtcp has no port")
+    port = int(parts[0])
+    if not 0 < port <= 65535 or len(parts) not in (1, 4):
+        raise SdpError("a=rtcp is not port [IN IP4 address]")
+    return (parts[3] if len(parts) == 4 else address, port)
+
+
+def _milliseconds(value: str | None) -> int | None:
+    """Return a packet time clamped to what is sane; None when it is absent or no number."""
+    if value is None:
+        return None
+    whole = value.strip().partition(".")[0]
+    if not whole.isascii() or not whole.isdigit():
+        return None
+    return min(max(int(whole[:6]), MIN_PTIME_MS), MAX_PTIME_MS)

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``manage.py runrtp``: the rtpmanager role."""
+
+import argparse
+import asyncio
+import gc
+import signal
+from typing import Any
+
+import structlog
+import uvloop
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from media.control.config import RtpConfig
+from switchboard import env, logs
+
+log = structlog.get_logger("switchboard.rtpmanager")
+
+
+class CannotRun(RuntimeError):
+    """The RTP manager could not start, or its engine failed; the text is one line for the operator."""
+
+
+class Command(BaseCommand):
+    """Serve gRPC and RTP until SIGTERM or SIGINT."""
+
+    help = "Run the rtpmanager role: gRPC on GRPC_PORT (9090), RTP on RTP_PORT_MIN to RTP_PORT_MAX."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare a flag for each setting of the role."""
+        env.add_flags(parser, settings.ENV, settings.RTPMANAGER)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run until a signal; exit 1 with one line when that is not possible."""
+        logs.configure(settings.LOGLEVEL, settings.LOG_FORMAT)
+        config = config_from_settings()
+        # What is alive now lives until the end: the collector need not look at it again and again.
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 20)
+        try:
+            uvloop.run(serve(config))
+        except CannotRun as error:
+            raise CommandError(str(error)) from error
+
+
+def config_from_settings() -> RtpConfig:
+    """Return the role's settings."""
+    return RtpConfig(
+        node_id=settings.RTP_NODE_ID,
+        grpc_bind=settings.GRPC_BIND,
+        grpc_port=settings.GRPC_PORT,
+        rtp_bind=settings.RTP_BIND,
+        rtp_port_min=settings.RTP_PORT_MIN,
+        rtp_port_max=settings.RTP_PORT_MAX,
+        audio_path=settings.AUDIO_PATH,
+        advertise=settings.ADVERTISE,
+        rtp_threads=settings.RTP_THREADS,
+        inactivity_s=settings.RTP_INACTIVITY_S,
+    )
+
+
+async def serve(config: RtpConfig) -> None:
+    """Serve until a signal.
+
+    Raises:
+        CannotRun: the ports cannot be had, or the engine failed.
+    """
+    from switchboard_engine import Engine, PortsExhausted
+
+    from media.control.server import CannotListen, RtpServer
+    from media.prompts.library import PromptLibrary
+
+    ports = f"{config.rtp_port_min}-{config.rtp_port_max}"
+    try:
+        engine = Engine(
+            bind_ip=config.rtp_bind,
+            port_min=config.rtp_port_min,
+            port_max=config.rtp_port_max,
+            threads=config.rtp_threads,
+            inactivity_ms=int(config.inactivity_s * 1000),
+        )
+    except (OSError, ValueError) as error:
+        raise CannotRun(
+            f"RTP_BIND {config.rtp_bind} or the RTP ports {ports} cannot be used: {error}"
+        ) from error
+    server = RtpServer(config, engine, PromptLibrary(config.audio_path), ports_exhausted=PortsExhausted)
+    try:
+        await server.start()
+    except CannotListen as error:
+        engine.close()
+        raise CannotRun(str(error)) from error
+    log.info(
+        "rtpmanager ready", grpc=config.grpc_target, rtp=f"{config.rtp_bind}:{ports}", node=config.node_id
+    )
+    failure = await _until_signal(server.failed)
+    log.info("rtpmanager stops", sessions=len(server.manager.sessions))
+    await server.stop()
+    if failure:
+        raise CannotRun(failure)
+
+
+async def _until_signal(failed: asyncio.Future[str]) -> str:
+    """Wait for SIGTERM, SIGINT or a failure; return the failure, "" for a signal. A second signal kills."""
+    loop = asyncio.get_running_loop()
+    signalled = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, signalled.set)
+    waiting = asyncio.ensure_future(signalled.wait())
+    await asyncio.wait((waiting, failed), return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.remove_signal_handler(number)
+    return failed.result() if failed.done() else ""
