@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One RTP manager, as signalling sees it: a Control stream that is kept up, requests, events, health.
+
+Requests queued in one turn of the event loop leave as one batch. What was not answered when a stream broke is written
+again on the next one, with the same request ids, so that the RTP manager executes it once. A node that comes back
+with another boot id has lost its sessions; their subscribers get `NodeLost`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from media.control.gen import rtpmanager_pb2 as pb
+from media.control.grpc_setup import EOF, KEEPALIVE_OPTIONS, grpc
+from signaling.mediapool.batches import BatchQueue, Execution, Result, lost
+
+log = logging.getLogger(__name__)
+
+CONTROL_METHOD = "/rtpmanager.v1.RTPManagerService/Control"
+DEADLINE_S = 5.0
+SWEEP_S = 0.25
+HEALTH_S = 5.0
+GONE_AFTER_S = 10.0
+FIRST_BACKOFF_S = 0.05
+LAST_BACKOFF_S = 1.0
+CHANNEL_OPTIONS = (
+    *KEEPALIVE_OPTIONS,
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.max_receive_message_length", 4 * 1024 * 1024),
+    ("grpc.use_local_subchannel_pool", 1),
+)
+
+
+class NodeLost(NamedTuple):
+    """Event: the session is gone with its RTP manager, or cannot be reached any more."""
+
+    session_id: str
+    reason: str
+
+
+EventCallback = Callable[[Any], None]
+"""Takes `pb.MediaStarted`, `pb.MediaInactive`, `pb.PlaybackEvent`, `pb.SessionExpired` or `NodeLost`."""
+
+
+class _Subscription(NamedTuple):
+    callback: EventCallback
+    epoch: int
+
+
+class MediaNode:
+    """An RTP manager.
+
+    Args:
+        address: ``host:port`` of its gRPC server.
+        node_id: its name; "" to take the one that it gives itself.
+        deadline_s: how long a request may take, reconnections included.
+        gone_after_s: how long the node may be away before its sessions count as lost.
+
+    Attributes:
+        on_lost: is called with the node and the reason when its sessions are lost.
+        active_sessions: as the node last reported.
+        available_ports: as the node last reported; None before.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        node_id: str = "",
+        *,
+        deadline_s: float = DEADLINE_S,
+        gone_after_s: float = GONE_AFTER_S,
+    ) -> None:
+        self.address = address
+        self.node_id = node_id or address
+        self.boot_id = ""
+        self.active_sessions = 0
+        self.available_ports: int | None = None
+        self.on_lost: Callable[[MediaNode, str], None] | None = None
+        self._is_named = bool(node_id)
+        self._deadline_s = deadline_s
+        self._gone_after_s = gone_after_s
+        self._client_id = uuid.uuid4().hex
+        self._queue = BatchQueue()
+        self._subscriptions: dict[str, _Subscription] = {}
+        self._epoch = 0
+        self._is_connected = False
+        self._is_stopping = False
+        self._says_healthy = True
+        self._away_since: float | None = None
+        self._wake: asyncio.Future[None] | None = None
+        self._call: Any = None
+        self._task: asyncio.Task[None] | None = None
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._health_timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def healthy(self) -> bool:
+        """Tell whether the stream is up and the node says that it can take sessions."""
+        return self._is_connected and self._says_healthy
+
+    # --- Life -----------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to connect; needs a running event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._away_since = self._loop.time()
+        self._task = self._loop.create_task(self._run())
+        self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
+        self._health_timer = self._loop.call_later(HEALTH_S, self._ask_health)
+
+    async def stop(self) -> None:
+        """Close the stream and fail what is unanswered."""
+        self._is_stopping = True
+        for timer in (self._sweeper, self._health_timer):
+            if timer is not None:
+                timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self._is_connected = False
+        self._queue.fail_all(lost("the media pool was stopped"))
+
+    # --- Requests and events --------------------------------------------------------------------------------------
+
+    def execute(self, *requests: Any) -> asyncio.Future[list[Result]]:
+        """Send request messages of `rtpmanager.v1` and return an awaitable of their results, in order.
+
+        A result is the reply message, or a `MediaError`; the awaitable itself never raises one. Requests of one
+        call are executed together and in order; missing request ids are filled in.
+        """
+        loop = self._loop or asyncio.get_running_loop()
+        future: asyncio.Future[list[Result]] = loop.create_future()
+        self._queue.add(Execution(requests, future, loop.time() + self._deadline_s))
+        wake = self._wake
+        if wake is not None and not wake.done():
+            wake.set_result(None)
+        return future
+
+    def subscribe(self, session_id: str, callback: EventCallback) -> None:
+        """Have the events of a session delivered to `callback`; it must not block."""
+        self._subscriptions[session_id] = _Subscription(callback, self._epoch)
+
+    def unsubscribe(self, session_id: str) -> None:
+        """Stop the delivery; an unknown session is fine."""
+        self._subscriptions.pop(session_id, None)
+
+    # --- The stream -----------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        backoff_s = FIRST_BACKOFF_S
+        async with grpc.aio.insecure_channel(self.address, options=list(CHANNEL_OPTIONS)) as channel:
+            control: Any = channel.stream_stream(
+                CONTROL_METHOD,
+                request_serializer=pb.ControlRequestBatch.SerializeToString,
+                response_deserializer=pb.ControlReplyBatch.FromString,
+            )
+            while True:
+                was_connected = False
+                try:
+                    was_connected = await self._serve(control(wait_for_ready=True))
+                except grpc.aio.AioRpcError as error:
+                    log.info("control stream to %s ended: %s", self.address, error.details())
+                except asyncio.CancelledError:
+                    # A call that is cancelled from here ends its readers this way, like a cancelled task.
+                    if self._is_stopping:
+                        raise
+                was_connected |= self._disconnected()
+                backoff_s = FIRST_BACKOFF_S if was_connected else min(backoff_s * 2, LAST_BACKOFF_S)
+                await asyncio.sleep(backoff_s)
+
+    async def _serve(self, call: Any) -> bool:
+        """Serve one stream until it ends; tell whether it came about."""
+        self._call = call
+        writer: asyncio.Task[None] | None = None
+        try:
+            await call.write(pb.ControlRequestBatch(client_id=self._client_id))
+            hello = await call.read()
+            if hello is EOF:
+                return False
+            self._connected(hello)
+            writer = asyncio.create_task(self._write(call))
+            while True:
+                replies = await call.read()
+                if replies is EOF:
+                    return True
+                if replies.batch_id:
+                    self._queue.answered(replies)
+                for event in replies.events:
+                    self._deliver(event)
+        finally:
+            call.cancel()
+            if writer is not None:
+                writer.cancel()
+                await asyncio.gather(writer, return_exceptions=True)
+
+    async def _write(self, call: Any) -> None:
+        assert self._loop is not None  # noqa: S101 - a stream exists only after start
+        for batch in self._queue.unanswered():
+            await call.write(batch)
+        while True:
+            message = self._queue.next_batch()
+            if message is not None:
+                await call.write(message)
+                continue
+            self._wake = self._loop.create_future()
+            await self._wake
+
+    def _connected(self, hello: pb.ControlReplyBatch) -> None:
+        if self.boot_id and hello.boot_id != self.boot_id:
+            self._lose("the RTP manager was restarted", before=self._epoch)
+        self.boot_id = hello.boot_id
+        if not self._is_named and hello.node_id:
+            self.node_id = hello.node_id
+        self._is_connected = True
+        self._says_healthy = True
+        self._away_since = None
+        log.info("rtpmanager %s at %s is connected", self.node_id, self.address)
+
+    def _disconnected(self) -> bool:
+        """Note the end of a stream; tell whether it had come about."""
+        was_connected, self._is_connected = self._is_connected, False
+        self._wake = None
+        if was_connected and self._loop is not None:
+            self._epoch += 1
+            self._away_since = self._loop.time()
+            log.warning("rtpmanager %s at %s is away", self.node_id, self.address)
+        return was_connected
+
+    def _deliver(self, event: pb.ControlEvent) -> None:
+        kind = event.WhichOneof("event")
+        if kind is None:
+            return
+        body = getattr(event, kind)
+        subscription = self._subscriptions.get(body.session_id)
+        if subscription is not None:
+            self._notify(subscription, body)
+
+    def _notify(self, subscription: _Subscription, event: Any) -> None:
+        try:
+            subscription.callback(event)
+        except Exception:
+            # One call's mistake must not end the stream of all calls.
+            log.exception("a subscriber of media events failed")
+
+    def _lose(self, reason: str, *, before: int) -> None:
+        """Tell the subscribers from before an epoch that their sessions are lost."""
+        gone = [(sid, entry) for sid, entry in self._subscriptions.items() if entry.epoch < before]
+        for session_id, entry in gone:
+            self._subscriptions.pop(session_id, None)
+            self._notify(entry, NodeLost(session_id, reason))
+        log.error("rtpmanager %s: %s; %d sessions are lost", self.node_id, reason, len(gone))
+        if self.on_lost is not None:
+            self.on_lost(self, reason)
+
+    # --- Timers ---------------------------------------------------------------------------------------------------
+
+    def _sweep(self) -> None:
+        assert self._loop is not None  # noqa: S101 - the timer exists only after start
+        now = self._loop.time()
+        if not self._queue.is_idle and self._queue.expire(now) and self._call is not None:
+            log.warning("rtpmanager %s does not answer; its stream is opened anew", self.node_id)
+            self._call.cancel()
+        if self._away_since is not None and now - self._away_since > self._gone_after_s:
+            self._away_since = None
+            if self.boot_id:
+                # Under another name, what the node still has of this process counts as abandoned there.
+                self._client_id = uuid.uuid4().hex
+                self._lose("the RTP manager is gone", before=self._epoch + 1)
+        self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
+
+    def _ask_health(self) -> None:
+        assert self._loop is not None  # noqa: S101 - the timer exists only after start
+        if self._is_connected:
+            self.execute(pb.HealthRequest()).add_done_callback(self._take_health)
+        self._health_timer = self._loop.call_later(HEALTH_S, self._ask_health)
+
+    def _take_health(self, asked: asyncio.Future[list[Result]]) -> None:
+        if asked.cancelled():
+            return
+        reply = asked.result()[0]
+        if isinstance(reply, pb.HealthReply):
+            self._says_healthy = reply.healthy
+            self.active_sessions = reply.active_sessions
+            self.available_ports = reply.available_ports
