@@ -94,18 +94,19 @@ class PostgresServer:
         self._end(signal.SIGINT)
 
     def kill(self) -> None:
-        """End the server and its children as a power loss would."""
+        """End the server and its backends as a power loss would."""
         self._end(signal.SIGKILL)
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
-        """Freeze the server and its children: connections stay open and nothing answers."""
-        assert self._process is not None
-        os.killpg(self._process.pid, signal.SIGSTOP)
+        """Freeze the server and its backends: connections stay open and nothing answers."""
+        frozen = self._signal_all(signal.SIGSTOP)
         try:
             yield
         finally:
-            os.killpg(self._process.pid, signal.SIGCONT)
+            for pid in frozen:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
 
     def remove(self) -> None:
         """Stop the server and delete its data."""
@@ -129,15 +130,26 @@ class PostgresServer:
         return True
 
     def _end(self, signum: signal.Signals) -> None:
-        process, self._process = self._process, None
-        if process is None:
+        if self._process is None:
             return
-        with contextlib.suppress(ProcessLookupError):
-            if signum is signal.SIGKILL:
-                os.killpg(process.pid, signum)
-            else:
-                process.send_signal(signum)
-        process.wait(timeout=_START_TIMEOUT_S)
+        if signum is signal.SIGKILL:
+            self._signal_all(signum)
+        else:
+            self._process.send_signal(signum)
+        self._process.wait(timeout=_START_TIMEOUT_S)
+        self._process = None
+
+    def _signal_all(self, signum: signal.Signals) -> list[int]:
+        """Signal the server, which then makes no more backends, and each backend; they are in sessions of their own."""
+        assert self._process is not None, "the server does not run"
+        server = self._process.pid
+        os.kill(server, signal.SIGSTOP)
+        backends = Path(f"/proc/{server}/task/{server}/children")
+        pids = [server, *map(int, backends.read_text().split())]
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signum)
+        return pids
 
 
 @pytest.fixture(scope="session")
