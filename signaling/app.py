@@ -24,6 +24,7 @@ from signaling.calls.media import CallMedia, MediaRefused
 from signaling.calls.ports import CallServices
 from signaling.calls.verbs import VERBS
 from signaling.config import SignalingConfig
+from signaling.configuration import ACCOUNTS, USERS
 from signaling.configuration_orm import OrmSource
 from signaling.directory import Directory
 from signaling.guard import MemoryGuard
@@ -41,6 +42,8 @@ from signaling.transport import TransportManager
 
 log = structlog.get_logger("switchboard.signaling")
 
+HOUSEKEEPING_S = 1.0
+"""How often expired bindings are cleared away; none is used after its time in any case."""
 HANG_UP_GRACE_S = 3.0
 """Longest time that a stop waits for the records of the calls that it ends."""
 
@@ -114,6 +117,8 @@ class SignalingApp:
             self.calls,
         )
         self._guard = guard
+        self._housekeeper: asyncio.TimerHandle | None = None
+        self.directory.on_change.append(self._configuration_changed)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -135,9 +140,12 @@ class SignalingApp:
         await self.location_store.start()
         await self.pool.start()
         await self.transport.start()
+        self._keep_house()
 
     async def stop(self) -> None:
         """Hang up, keep the records, and leave."""
+        if self._housekeeper is not None:
+            self._housekeeper.cancel()
         await self.calls.shut_down(HANG_UP_GRACE_S)
         await self.transport.stop()
         await self.pool.stop()
@@ -159,7 +167,24 @@ class SignalingApp:
             self.node.on_message(data, flow)
 
     def _on_lost(self, flow: Flow) -> None:
+        if flow.connection:
+            self.location.connection_lost(flow)
         self.node.on_lost(flow)
+
+    def _keep_house(self) -> None:
+        loop = self.node.loop
+        self.location.expire(loop.time())
+        self._housekeeper = loop.call_later(HOUSEKEEPING_S, self._keep_house)
+
+    def _configuration_changed(self, topics: frozenset[str]) -> None:
+        """Forget the phones of users that were deleted or disabled, or whose account was."""
+        if topics & {ACCOUNTS, USERS}:
+            self.location.keep_users(self._may_be_registered)
+
+    def _may_be_registered(self, user_id: str) -> bool:
+        user = self.directory.user_by_id(user_id)
+        account = None if user is None else self.directory.account(user.account_id)
+        return user is not None and user.enabled and account is not None and account.enabled
 
     def _open_media(self, call: Call) -> CallMedia:
         try:

@@ -7,6 +7,8 @@ no state behind.
 
 from __future__ import annotations
 
+import time
+
 from signaling.authentication import Authenticated, Authenticator
 from signaling.calls import failures
 from signaling.calls.failures import CallFailure
@@ -63,7 +65,9 @@ class Reception:
         """Authenticate and register."""
         caller = self._authenticate(event, proxy=False)
         if caller is not None:
-            response = self._registrar.handle(event.request, event.flow, caller)
+            response = self._registrar.handle(
+                event.request, event.flow, caller.user, caller.account, self._node.loop.time(), time.time()
+            )
             self._node.add_to_tag(event.request, response)
             self._node.respond(event.transaction, response)
 
@@ -87,7 +91,8 @@ class Reception:
 
     def reauthenticate(self, event: RequestReceived, user: UserInfo) -> SipResponse | None:
         """Return what refuses a request within a dialog of ``user`` that came from a new address, or None."""
-        result = self._authenticator.check(event.request, event.flow, self._node.loop.time(), proxy=True)
+        now = self._node.loop.time()
+        result = self._authenticator.check(event.request, event.flow, now, proxy=True, own_aor=False)
         if not isinstance(result, Authenticated):
             return result.response
         return None if result.user.id == user.id else event.request.response(403)
@@ -98,8 +103,7 @@ class Reception:
         result = self._authenticator.check(event.request, event.flow, self._node.loop.time(), proxy=proxy)
         if isinstance(result, Authenticated):
             return result
-        if result.response is not None:
-            self._node.respond_stateless(event, result.response)
+        self._node.respond_stateless(event, result.response)
         return None
 
     def _unusable(self, event: RequestReceived) -> SipResponse | None:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -75,7 +74,7 @@ class Outbound:
         user = self._directory.user_by_number(request.account.id, name)
         if user is None:
             raise TargetFailed(failures.NO_SUCH_USER)
-        bindings = self._location.bindings(user.id, time.time()) if user.enabled else []
+        bindings = self._location.bindings(user.id, self._node.loop.time()) if user.enabled else []
         if not bindings:
             raise TargetFailed(failures.NOT_REGISTERED)
         return [
