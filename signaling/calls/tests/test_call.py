@@ -3,6 +3,7 @@
 
 import pytest
 
+from cdrs.record import EndReason
 from media.control.gen import rtpmanager_pb2 as pb
 from signaling.calls import failures
 from signaling.calls.events import (
@@ -20,7 +21,6 @@ from signaling.calls.events import (
     UpdateAccepted,
     UpdateRefused,
 )
-from signaling.calls.failures import EndReason
 from signaling.calls.tests.world import DIAL, World
 from signaling.mediapool import ErrorCode, MediaError
 
@@ -388,7 +388,7 @@ async def test_ringing_that_lasts_too_long_is_ended_with_a_clear_status():
 
 async def test_a_bug_in_a_verb_ends_the_call_alone_with_a_record():
     world = World()
-    world.make_leg = None  # type: ignore[method-assign,assignment]
+    world.make_leg = None
     world.start(DIAL)
     record = await world.ended()
     assert world.caller.sent == [Fail(failures.INTERNAL)]

@@ -3,8 +3,9 @@
 
 import pytest
 
+from cdrs.record import EndReason
 from signaling.calls import failures
-from signaling.calls.failures import EndReason, better, failure_of_status
+from signaling.calls.failures import better, failure_of_status
 
 
 @pytest.mark.parametrize("status", range(300, 700))

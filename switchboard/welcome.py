@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the all-in-one command prints: where to point a browser and softphones, with what, and what to dial."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.conf import settings
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from dialplan.demo import Demo, seed_demo
+from signaling.transport.addresses import primary_address
+from switchboard.readiness import reachable
+
+
+
+def seed() -> Demo:
+    """Create what is missing of the demo data and return all of it."""
+    return seed_demo(settings.DEFAULT_DOMAIN, Path(settings.VAR_DIR))
+
+
+def shown_hosts(bind: str) -> list[str]:
+    """Return the addresses under which a listener is reached: from this machine first, then from the network."""
+    here = reachable(bind)
+    if here == bind:
+        return [bind]
+    outside = settings.ADVERTISE or primary_address()
+    return [here] if outside == here else [here, outside]
+
+
+def show(demo: Demo | None, console: Console | None = None) -> None:
+    """Print the table; without demo data, only where the roles listen."""
+    console = console or Console(highlight=False)
+    for table in tables(demo):
+        console.print(table)
+    console.print("Press Ctrl-C to stop. Test it all: [bold]make testcall[/bold]")
+
+
+def tables(demo: Demo | None) -> list[Table]:
+    """Return what `show` prints."""
+    web = [f"http://{host}:{settings.UI_PORT}/" for host in shown_hosts(settings.UI_BIND)]
+    sip = [f"{host}:{settings.SIP_PORT}" for host in shown_hosts(settings.SIP_BIND)]
+    places = Table(title="Switchboard is running", box=box.SIMPLE, title_justify="left", show_header=False)
+    places.add_row("Dashboard", "  or  ".join(web))
+    if demo is not None:
+        password = demo.people.admin_password or "as you set it"
+        places.add_row("Login", f"{demo.people.admin_username}   password: {password}")
+    places.add_row("SIP server", "  or  ".join(sip) + "   (UDP and TCP)")
+    places.add_row("SIP domain", settings.DEFAULT_DOMAIN)
+    if demo is None:
+        return [places]
+    phones = Table(title="Phones", box=box.SIMPLE, title_justify="left")
+    for heading in ("User", "Password", "Name"):
+        phones.add_column(heading)
+    for user in demo.people.users:
+        phones.add_row(user.username, user.password, user.name)
+    numbers = Table(title="Dial", box=box.SIMPLE, title_justify="left")
+    for heading in ("Number", "What answers"):
+        numbers.add_column(heading)
+    for route in demo.routes:
+        numbers.add_row(route.pattern, route.name)
+    return [places, phones, numbers]
