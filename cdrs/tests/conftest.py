@@ -6,16 +6,18 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
 
+from cdrs.committer import Committer, Entry
 from cdrs.record import CallRecord, EndReason, HangupBy, new_record_id
+from cdrs.segments import ENDED
 
 NOON = 1_800_000_000.0
 RecordMaker = Callable[..., CallRecord]
@@ -60,13 +62,39 @@ def make_ended(make_record: RecordMaker) -> RecordMaker:
     return make
 
 
+class JournalWriter(Protocol):
+    """Adds ended records to the journal in the test's directory, a new segment for every ``per_segment`` of them."""
+
+    def __call__(self, records: Sequence[CallRecord], per_segment: int) -> None: ...
+
+
+@pytest.fixture
+def write_journal(tmp_path: Path) -> JournalWriter:
+    """Return a writer of journals that needs neither loop nor thread."""
+
+    def write(records: Sequence[CallRecord], per_segment: int) -> None:
+        for start in range(0, len(records), per_segment):
+            committer = Committer(
+                tmp_path, "node", max_segment_bytes=1 << 30, max_held=10**6, clock=lambda: NOON
+            )
+            lines = [
+                Entry(ENDED, record.id, record.to_json()) for record in records[start : start + per_segment]
+            ]
+            assert committer.commit(lines)
+            committer.close()
+
+    return write
+
+
 @pytest.fixture
 def sqlite_alias(tmp_path: Path, django_db_blocker: Any) -> Iterator[str]:
     """The alias of a migrated SQLite file, configured as the product configures its own."""
     base = dict(settings.DATABASES["default"])
     if "sqlite3" not in str(base["ENGINE"]):
         pytest.skip("the settings name another database")
-    with extra_database("cdr_file", {**base, "NAME": tmp_path / "cdrs.sqlite3"}, django_db_blocker) as alias:
+    with extra_database(
+        "cdr_file", {**base, "NAME": tmp_path / "switchboard.sqlite3"}, django_db_blocker
+    ) as alias:
         yield alias
 
 
