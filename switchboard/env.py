@@ -14,7 +14,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, overload
 
 if TYPE_CHECKING:
     import argparse
@@ -166,6 +166,12 @@ class Registry:
             return str(ipaddress.ip_address(raw)) if raw else raw
 
         return self._read(name, default, convert, "an IP address", help=help, roles=roles)
+
+    @overload
+    def path(self, name: str, default: Path, *, help: str, roles: Iterable[str] = ()) -> Path: ...
+
+    @overload
+    def path(self, name: str, default: None, *, help: str, roles: Iterable[str] = ()) -> Path | None: ...
 
     def path(self, name: str, default: Path | None, *, help: str, roles: Iterable[str] = ()) -> Path | None:
         """Return a file system path, or None when it is unset and has no default."""

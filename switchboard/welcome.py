@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from django.conf import settings
 from rich import box
 from rich.console import Console
@@ -15,10 +13,9 @@ from signaling.transport.addresses import primary_address
 from switchboard.readiness import reachable
 
 
-
 def seed() -> Demo:
     """Create what is missing of the demo data and return all of it."""
-    return seed_demo(settings.DEFAULT_DOMAIN, Path(settings.VAR_DIR))
+    return seed_demo(settings.DEFAULT_DOMAIN, settings.VAR_DIR)
 
 
 def shown_hosts(bind: str) -> list[str]:

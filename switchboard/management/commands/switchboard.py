@@ -12,7 +12,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from switchboard import env, readiness, welcome
+from switchboard import env, readiness
+from switchboard.welcome import seed, show
 from switchboard.ports import WantedPort, problem_with
 from switchboard.supervisor import Supervisor
 
@@ -36,14 +37,14 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         self._refuse_taken_ports()
         call_command("migrate", verbosity=0)
-        credentials = None if options["no_demo"] else welcome.seed()
+        credentials = None if options["no_demo"] else seed()
         supervisor = Supervisor(CHILDREN, str(Path(sys.argv[0]).resolve()))
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, _stop)
         try:
             supervisor.start()
             self._wait_until_ready(supervisor)
-            welcome.show(credentials)
+            show(credentials)
             while True:
                 time.sleep(POLL_S)
                 for line in supervisor.check():
