@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from django.contrib import admin
     from django.contrib.admin.widgets import AdminTextareaWidget as Textarea
     from django.contrib.admin.widgets import AdminTextInputWidget as TextInput
-    from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+    from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm
+    from django.contrib.auth.forms import AdminUserCreationForm as UserCreationForm
     from django.forms import CheckboxInput as Checkbox
 
     ModelAdmin = admin.ModelAdmin[Any]
@@ -31,7 +32,8 @@ else:
     from django.contrib.admin import ModelAdmin
     from django.contrib.admin.widgets import AdminTextareaWidget as Textarea
     from django.contrib.admin.widgets import AdminTextInputWidget as TextInput
-    from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+    from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm
+    from django.contrib.auth.forms import AdminUserCreationForm as UserCreationForm
     from django.forms import CheckboxInput as Checkbox
     from django.forms import ModelForm
 

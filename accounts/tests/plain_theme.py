@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The project's settings without django-unfold, and a walk through the admin pages with them.
+
+Run as a program: a process has one set of installed apps.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from switchboard import settings as project
+
+for _name in dir(project):
+    if _name.isupper():
+        globals()[_name] = getattr(project, _name)
+INSTALLED_APPS = [app for app in project.INSTALLED_APPS if not app.startswith("unfold")]
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+
+
+def walk() -> list[str]:
+    """Return the admin pages that do not open."""
+    from django.contrib import admin
+    from django.contrib.auth import get_user_model
+    from django.core.management import call_command
+    from django.test import Client
+    from django.urls import reverse
+
+    call_command("migrate", verbosity=0)
+    client = Client(headers={"host": "localhost"})
+    client.force_login(get_user_model().objects.create_superuser("admin", password="x"))
+    pages = ["admin:index"]
+    for model in admin.site._registry:
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        pages += [f"{name}_changelist", f"{name}_add"]
+    statuses = {page: client.get(reverse(page)).status_code for page in pages}
+    return [f"{page} {status}" for page, status in statuses.items() if status not in (200, 403)]
+
+
+if __name__ == "__main__":
+    os.environ["DJANGO_SETTINGS_MODULE"] = "accounts.tests.plain_theme"
+    import django
+
+    django.setup()
+    closed = walk()
+    print("\n".join(closed))
+    sys.exit(bool(closed))

@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: Apache-2.0
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.sessions.models import Session
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import Account, User
+from accounts.tests.factories import make_account, make_user, revision
+
+pytestmark = pytest.mark.django_db
+
+QUERIES = {"accounts_account": 5, "accounts_user": 6, "auth_user": 6, "auth_group": 5}
+"""Queries of a list page, whatever its number of rows; to be changed on purpose alone."""
+
+
+@pytest.fixture
+def account() -> Account:
+    return make_account("alpha.example")
+
+
+def add_form(account: Account, **fields: str) -> dict[str, str]:
+    return {
+        "account": str(account.pk),
+        "extension": "1001",
+        "username": "1001",
+        "display_name": "Alice",
+        "typed_password": "",
+        "enabled": "on",
+        "max_concurrent_calls": "",
+    } | fields
+
+
+def shown_password(response: Any) -> str:
+    [message] = [str(message) for message in response.context["messages"] if "<code" in str(message)]
+    return message.partition("<code")[2].partition(">")[2].partition("</code>")[0]
+
+
+def errors_of(response: Any) -> dict[str, list[str]]:
+    assert response.status_code == 200
+    return dict(response.context["adminform"].form.errors)
+
+
+def test_adding_a_user_shows_a_generated_password_once(admin_client: Client, account: Account) -> None:
+    before = revision("users")
+    url = reverse("admin:accounts_user_add")
+    response = admin_client.post(url, add_form(account), follow=True)
+    password = shown_password(response)
+    user = User.objects.get(username="1001")
+    assert len(password) == 16
+    assert user.check_password(password)
+    assert revision("users") > before
+    assert password.encode() in response.content
+    assert password.encode() not in admin_client.get(reverse("admin:accounts_user_changelist")).content
+
+
+def test_a_typed_password_is_taken(admin_client: Client, account: Account) -> None:
+    url = reverse("admin:accounts_user_add")
+    response = admin_client.post(url, add_form(account, typed_password="correct <horse>"), follow=True)
+    assert User.objects.get(username="1001").check_password("correct <horse>")
+    assert shown_password(response) == "correct &lt;horse&gt;"
+
+
+def test_no_password_and_no_hash_reaches_pages_history_or_session(
+    admin_client: Client, account: Account
+) -> None:
+    admin_client.post(reverse("admin:accounts_user_add"), add_form(account, typed_password="correct horse"))
+    admin_client.get(reverse("admin:accounts_user_changelist"))
+    user = User.objects.get(username="1001")
+    url = reverse("admin:accounts_user_change", args=[user.pk])
+    pages = (
+        admin_client.get(url).content + admin_client.get(reverse("admin:accounts_user_changelist")).content
+    )
+    stored = str(list(LogEntry.objects.values())) + str([s.get_decoded() for s in Session.objects.all()])
+    for secret in ("correct horse", user.password_hash, user.password_hash_sha256):
+        assert secret.encode() not in pages
+        assert secret not in stored
+
+
+def test_a_weak_password_is_refused_at_its_field(admin_client: Client, account: Account) -> None:
+    response = admin_client.post(
+        reverse("admin:accounts_user_add"), add_form(account, typed_password="short")
+    )
+    assert errors_of(response) == {"typed_password": ["A password has 8 to 128 characters."]}
+    assert not User.objects.exists()
+
+
+def test_a_taken_extension_is_refused_at_its_field(admin_client: Client, account: Account) -> None:
+    make_user(account, "1001")
+    response = admin_client.post(reverse("admin:accounts_user_add"), add_form(account, username="alice"))
+    assert list(errors_of(response)) == ["extension"]
+
+
+def test_a_form_without_an_account_is_refused_at_its_field(admin_client: Client, account: Account) -> None:
+    response = admin_client.post(reverse("admin:accounts_user_add"), add_form(account) | {"account": ""})
+    assert list(errors_of(response)) == ["account"]
+
+
+def test_saving_a_user_without_a_new_password_keeps_the_old_one(
+    admin_client: Client, account: Account
+) -> None:
+    user = make_user(account, password="correct horse")
+    url = reverse("admin:accounts_user_change", args=[user.pk])
+    admin_client.post(url, add_form(account, display_name="Alicia"))
+    user.refresh_from_db()
+    assert user.display_name == "Alicia"
+    assert user.check_password("correct horse")
+
+
+def test_a_new_password_can_be_generated_for_a_user(admin_client: Client, account: Account) -> None:
+    user = make_user(account, password="correct horse")
+    url = reverse("admin:accounts_user_change", args=[user.pk])
+    response = admin_client.post(url, add_form(account, generate="on"), follow=True)
+    assert User.objects.get(pk=user.pk).check_password(shown_password(response))
+
+
+def test_a_password_is_typed_or_generated_not_both(admin_client: Client, account: Account) -> None:
+    user = make_user(account)
+    url = reverse("admin:accounts_user_change", args=[user.pk])
+    response = admin_client.post(url, add_form(account, generate="on", typed_password="correct horse"))
+    assert list(errors_of(response)) == ["generate"]
+
+
+def test_a_new_user_name_needs_a_new_password(admin_client: Client, account: Account) -> None:
+    user = make_user(account)
+    url = reverse("admin:accounts_user_change", args=[user.pk])
+    assert list(errors_of(admin_client.post(url, add_form(account, username="alice")))) == ["username"]
+    admin_client.post(url, add_form(account, username="alice", typed_password="another horse"))
+    user.refresh_from_db()
+    assert user.username == "alice"
+    assert user.check_password("another horse")
+
+
+def test_another_account_needs_a_new_password(admin_client: Client, account: Account) -> None:
+    user = make_user(account)
+    beta = make_account("beta.example")
+    url = reverse("admin:accounts_user_change", args=[user.pk])
+    assert list(errors_of(admin_client.post(url, add_form(beta)))) == ["account"]
+    admin_client.post(url, add_form(beta, typed_password="another horse"))
+    moved = User.objects.get(pk=user.pk)
+    assert (moved.account, moved.realm) == (beta, "beta.example")
+    assert moved.check_password("another horse")
+
+
+def test_users_are_disabled_in_the_list(admin_client: Client, account: Account) -> None:
+    user = make_user(account)
+    before = revision("users")
+    form = {"form-TOTAL_FORMS": "1", "form-INITIAL_FORMS": "1", "form-0-id": str(user.pk), "_save": "Save"}
+    admin_client.post(reverse("admin:accounts_user_changelist"), form)
+    user.refresh_from_db()
+    assert not user.enabled
+    assert revision("users") > before
+
+
+def new_passwords(client: Client, *users: User, **fields: str) -> Any:
+    data = {"action": "set_new_passwords", "_selected_action": [str(user.pk) for user in users], **fields}
+    return client.post(reverse("admin:accounts_user_changelist"), data)
+
+
+def test_new_passwords_are_asked_for_and_then_shown_once(admin_client: Client, account: Account) -> None:
+    alice, bob = make_user(account, "1001", "correct horse"), make_user(account, "1002")
+    response = new_passwords(admin_client, alice, bob)
+    assert b"Set new SIP passwords?" in response.content
+    assert User.objects.get(pk=alice.pk).check_password("correct horse")
+    response = new_passwords(admin_client, alice, bob, confirm="yes")
+    passwords = dict(response.context["passwords"])
+    assert set(passwords) == {alice, bob}
+    for user, password in passwords.items():
+        assert password.encode() in response.content
+        assert User.objects.get(pk=user.pk).check_password(password)
+        assert password not in str(list(LogEntry.objects.values()))
+
+
+def test_a_reader_of_users_sees_no_way_to_set_a_password(client: Client, django_user_model: Any) -> None:
+    reader = django_user_model.objects.create_user("reader", password="x", is_staff=True)
+    from django.contrib.auth.models import Permission
+
+    reader.user_permissions.add(
+        Permission.objects.get(content_type__app_label="accounts", codename="view_user")
+    )
+    client.force_login(reader)
+    user = make_user(make_account("alpha.example"))
+    page = client.get(reverse("admin:accounts_user_change", args=[user.pk]))
+    assert page.status_code == 200
+    assert b"typed_password" not in page.content
+    assert b"set_new_passwords" not in client.get(reverse("admin:accounts_user_changelist")).content
+    new_passwords(client, user, confirm="yes")
+    assert User.objects.get(pk=user.pk).check_password("correct horse")
+
+
+def test_a_new_domain_leaves_the_realm(admin_client: Client, account: Account) -> None:
+    user = make_user(account, password="correct horse")
+    form = {
+        "name": "Alpha",
+        "domain": "New.Example",
+        "enabled": "on",
+        "max_concurrent_calls": "5",
+        "realm": "x",
+    }
+    response = admin_client.post(reverse("admin:accounts_account_change", args=[account.pk]), form)
+    assert response.status_code == 200
+    assert "domain" in errors_of(response)
+    admin_client.post(
+        reverse("admin:accounts_account_change", args=[account.pk]), form | {"domain": "new.example"}
+    )
+    account.refresh_from_db()
+    assert (account.domain, account.realm) == ("new.example", "alpha.example")
+    assert User.objects.get(pk=user.pk).check_password("correct horse")
+
+
+def test_the_only_account_is_filled_in(admin_client: Client) -> None:
+    response = admin_client.get(reverse("admin:accounts_user_add"))
+    assert response.context["adminform"].form.initial["account"] == Account.objects.get().pk
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "accounts_account_changelist",
+        "accounts_account_add",
+        "accounts_user_add",
+        "auth_user_add",
+        "auth_group_add",
+    ],
+)
+def test_pages_open(admin_client: Client, page: str) -> None:
+    assert admin_client.get(reverse(f"admin:{page}")).status_code == 200
+
+
+@pytest.mark.parametrize("page", QUERIES)
+def test_a_list_page_takes_the_same_few_queries_for_many_rows(
+    admin_client: Client, django_assert_num_queries: Any, page: str
+) -> None:
+    for number in range(5):
+        account = make_account(f"a{number}.example")
+        for extension in range(6):
+            make_user(account, str(extension))
+    admin_client.get(reverse(f"admin:{page}_changelist"))
+    with django_assert_num_queries(QUERIES[page]):
+        response = admin_client.get(reverse(f"admin:{page}_changelist"))
+    assert response.status_code == 200
+
+
+def test_searching_users_finds_number_name_and_domain(admin_client: Client, account: Account) -> None:
+    make_user(account, "1001", display_name="Alice")
+    make_user(make_account("beta.example"), "1002", display_name="Bob")
+    for text, extension in (("alic", "1001"), ("beta", "1002"), ("1002", "1002")):
+        response = admin_client.get(reverse("admin:accounts_user_changelist"), {"q": text})
+        assert [user.extension for user in response.context["cl"].result_list] == [extension]
+
+
+def test_deleting_a_user_takes_its_registrations_along(admin_client: Client, account: Account) -> None:
+    user = make_user(account)
+    user.registrations.create(
+        aor="sip:1001@alpha.example",
+        contact="sip:1001@192.0.2.1",
+        source_ip="192.0.2.1",
+        source_port=5060,
+        call_id="x",
+        cseq=1,
+        registered_at="2026-01-01T00:00Z",
+        expires_at="2026-01-01T01:00Z",
+    )
+    admin_client.post(reverse("admin:accounts_user_delete", args=[user.pk]), {"post": "yes"})
+    assert not User.objects.exists()
