@@ -103,7 +103,7 @@ def test_it_stores_no_call_twice_over_a_row_of_kills(
 
 
 def test_it_says_so_where_a_kill_cut_a_call_off(after_the_kills: tuple[dict[str, CDR], Promises]) -> None:
-    rows, promises = after_the_kills
+    rows, _ = after_the_kills
     cut_off = [row for row in rows.values() if row.hangup_cause == "error"]
     assert cut_off and all(row.metadata == {"cut_off": True} and row.hangup_by == "system" for row in cut_off)
     assert {row.disposition for row in cut_off} == {"ANSWERED", "FAILED"}

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tells a call in one sentence, as a person would.
+
+Reads a stored call's own columns and asks the database nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cdrs.models import CDR, Disposition, HangupBy
+
+_SYSTEM_ENDED: Final = {
+    "media_error": "ended because no audio came any more",
+    "timeout": "ended by the time limit",
+    "transfer": "transferred",
+    "error": "ended by an error",
+}
+_FAILED: Final = {
+    "unavailable": "{callee} could not be reached",
+    "rejected": "the call was refused",
+    "timeout": "{callee} did not respond in time",
+    "media_error": "there was no common way to send audio",
+}
+
+
+def tell(call: CDR) -> str:
+    """Return the call in a sentence, such as
+
+    "Alice 1001 called Bob 1002, answered after 4.2 s, talked 1:03, Alice hung up".
+    """
+    opening = f"{_party(call.caller_name, call.caller_number)} called {_party(call.callee_name, call.callee_number)}"
+    if call.answer_time is None:
+        return ", ".join([opening, *_unanswered(call)])
+    wait_s = max((call.answer_time - call.invite_time).total_seconds(), 0.0)
+    return f"{opening}, answered after {wait_s:.1f} s, talked {clock(call.duration_seconds)}, {_ending(call)}"
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as m:ss, or h:mm:ss from an hour on."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _ending(call: CDR) -> str:
+    if call.metadata.get("cut_off"):
+        return "cut off when the server failed"
+    if call.hangup_by == HangupBy.CALLER:
+        return f"{_short(call.caller_name, call.caller_number)} hung up"
+    if call.hangup_by == HangupBy.CALLEE:
+        return f"{_short(call.callee_name, call.callee_number)} hung up"
+    return _SYSTEM_ENDED.get(call.hangup_cause, "ended by the system")
+
+
+def _unanswered(call: CDR) -> list[str]:
+    callee = _short(call.callee_name, call.callee_number)
+    rang = [f"it rang for {call.ring_duration_seconds:.1f} s"] if call.ring_time else []
+    if call.metadata.get("cut_off"):
+        return [*rang, "cut off when the server failed"]
+    if call.disposition == Disposition.CANCELED:
+        return [*rang, f"{_short(call.caller_name, call.caller_number)} gave up"]
+    if call.disposition == Disposition.NO_ANSWER:
+        return [*rang, f"{callee} did not answer"]
+    if call.disposition == Disposition.BUSY:
+        return [*rang, f"{callee} was busy"]
+    if call.hangup_cause == "rejected" and call.hangup_by == HangupBy.CALLEE:
+        return [*rang, f"{callee} declined"]
+    reason = _FAILED.get(call.hangup_cause, "the call failed").format(callee=callee)
+    return [*rang, f"{reason} (SIP {call.sip_status})" if call.sip_status else reason]
+
+
+def _party(name: str, number: str) -> str:
+    if name and number and name != number:
+        return f"{name} {number}"
+    return name or number or "an unknown party"
+
+
+def _short(name: str, number: str) -> str:
+    return name or number or "the other side"
