@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from django import forms
+from django.forms.fields import InvalidJSONInput
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -69,6 +70,13 @@ class ActionsField(forms.JSONField):
             raise forms.ValidationError("This is nested too deep.", code="invalid") from error
         except forms.ValidationError as error:
             raise forms.ValidationError(_syntax_error(value), code="invalid") from error
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """Return what was typed, to be shown again; text that is no JSON as it is."""
+        try:
+            return super().bound_data(data, initial)
+        except RecursionError:
+            return InvalidJSONInput(data)
 
     def prepare_value(self, value: Any) -> Any:
         if isinstance(value, str):

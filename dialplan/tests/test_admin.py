@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+import json
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from accounts.tests.factories import make_account, revision
+from dialplan.forms import EXAMPLES
+from dialplan.models import Route
+
+pytestmark = pytest.mark.django_db
+ECHO = [{"type": "echo", "params": {}}]
+ADD = "admin:dialplan_route_add"
+LIST = "admin:dialplan_route_changelist"
+QUERIES = 6
+"""Queries of the list page, whatever its number of rows; to be changed on purpose alone."""
+
+
+def form(**fields: str) -> dict[str, str]:
+    return {
+        "id": "r1",
+        "account": "",
+        "name": "A route",
+        "pattern": "1*",
+        "priority": "100",
+        "enabled": "on",
+        "actions": json.dumps(ECHO),
+    } | fields
+
+
+def errors_of(response: Any) -> dict[str, list[str]]:
+    assert response.status_code == 200
+    return dict(response.context["adminform"].form.errors)
+
+
+def make_route(route_id: str = "r1", **fields: Any) -> Route:
+    return Route.objects.create(**({"id": route_id, "name": "n", "pattern": "1", "actions": ECHO} | fields))
+
+
+def test_a_route_is_added(admin_client: Client) -> None:
+    before = revision("routes")
+    assert admin_client.post(reverse(ADD), form()).status_code == 302
+    assert Route.objects.get().actions == ECHO
+    assert revision("routes") > before
+
+
+@pytest.mark.parametrize(("title", "example"), EXAMPLES)
+def test_every_example_under_the_field_is_valid(admin_client: Client, title: str, example: str) -> None:
+    response = admin_client.post(reverse(ADD), form(actions=example))
+    assert response.status_code == 302, title
+
+
+@pytest.mark.parametrize(
+    ("fields", "errors"),
+    [
+        ({"pattern": "[1"}, {"pattern": ["the [ at character 1 is never closed"]}),
+        (
+            {"actions": '[{"type": "dial", "params": {"target": "user/1", "timeout": "5"}}]'},
+            {"actions": ["actions[0].params.timeout: must be a whole number"]},
+        ),
+        (
+            {"actions": '[{"type": "dial",}]'},
+            {
+                "actions": [
+                    "This is no JSON: Expecting property name enclosed in double quotes at line 1 column 18."
+                ]
+            },
+        ),
+        ({"actions": "[" * 100_000}, {"actions": ["This is nested too deep."]}),
+        ({"actions": ""}, {"actions": ["This field is required."]}),
+        ({"actions": "[]"}, {"actions": ["This field is required."]}),
+        ({"actions": "7"}, {"actions": ["must be a list"]}),
+        (
+            {"id": "a b"},
+            {"id": ["must be up to 64 letters, digits and . _ : - and start with a letter or digit"]},
+        ),
+    ],
+)
+def test_a_mistake_is_told_at_its_field(
+    admin_client: Client, fields: dict[str, str], errors: dict[str, list[str]]
+) -> None:
+    assert errors_of(admin_client.post(reverse(ADD), form(**fields))) == errors
+    assert not Route.objects.exists()
+
+
+def test_the_page_shows_the_mistake_and_what_was_typed(admin_client: Client) -> None:
+    page = admin_client.post(reverse(ADD), form(actions='[{"type": "dance"}]')).content.decode()
+    assert "actions[0].type: &#x27;dance&#x27; is no action" in page
+    assert "&quot;type&quot;: &quot;dance&quot;" in page
+
+
+def test_a_name_with_markup_is_shown_as_text(admin_client: Client) -> None:
+    make_route(name="<script>alert(1)</script>")
+    assert b"<script>alert(1)" not in admin_client.get(reverse(LIST)).content
+
+
+def test_the_id_of_a_stored_route_is_fixed(admin_client: Client) -> None:
+    make_route("r1")
+    url = reverse("admin:dialplan_route_change", args=["r1"])
+    admin_client.post(url, form(id="r2", name="Other"))
+    assert list(Route.objects.values_list("id", "name")) == [("r1", "Other")]
+
+
+def test_actions_are_shown_indented(admin_client: Client) -> None:
+    make_route("r1", actions=[{"type": "play_audio", "params": {"file": "grüße.wav"}}])
+    page = admin_client.get(reverse("admin:dialplan_route_change", args=["r1"])).content.decode()
+    assert "  {\n    &quot;type&quot;: &quot;play_audio&quot;" in page
+    assert "grüße.wav" in page
+
+
+def list_form(*routes: Route, **fields: str) -> dict[str, str]:
+    data = {"form-TOTAL_FORMS": str(len(routes)), "form-INITIAL_FORMS": str(len(routes)), "_save": "Save"}
+    for index, row in enumerate(routes):
+        data |= {f"form-{index}-id": row.id, f"form-{index}-priority": str(row.priority)}
+    return data | fields
+
+
+def test_priority_and_enabled_are_changed_in_the_list(admin_client: Client) -> None:
+    row = make_route("r1")
+    before = revision("routes")
+    admin_client.post(reverse(LIST), list_form(row, **{"form-0-priority": "7"}))
+    row.refresh_from_db()
+    assert (row.priority, row.enabled) == (7, False)
+    assert revision("routes") > before
+
+
+def test_a_broken_route_can_be_disabled_in_the_list(admin_client: Client) -> None:
+    row = make_route("r1", actions=[{"type": "dance"}])
+    assert admin_client.post(reverse(LIST), list_form(row)).status_code == 302
+    row.refresh_from_db()
+    assert not row.enabled
+
+
+@pytest.mark.parametrize("actions", [None, 7, [3], [{"x": 1}], "text", [{"type": ["a"]}]])
+def test_a_broken_route_breaks_no_page(admin_client: Client, actions: Any) -> None:
+    make_route("r1", actions=7 if actions is None else actions)
+    assert admin_client.get(reverse(LIST)).status_code == 200
+    assert admin_client.get(reverse("admin:dialplan_route_change", args=["r1"])).status_code == 200
+
+
+def test_an_edit_of_a_route_from_a_file_is_warned_of(admin_client: Client) -> None:
+    make_route("r1", metadata={"source": "DIALPLAN_PATH", "path": "/etc/plan.json"})
+    url = reverse("admin:dialplan_route_change", args=["r1"])
+    response = admin_client.post(url, form(), follow=True)
+    assert "comes from /etc/plan.json" in response.content.decode()
+
+
+def test_deleting_in_the_list_raises_the_counter(admin_client: Client) -> None:
+    make_route("r1")
+    before = revision("routes")
+    data = {"action": "delete_selected", "_selected_action": "r1", "post": "yes"}
+    admin_client.post(reverse(LIST), data)
+    assert not Route.objects.exists()
+    assert revision("routes") > before
+
+
+def test_the_list_takes_the_same_few_queries_for_many_rows(
+    admin_client: Client, django_assert_num_queries: Any
+) -> None:
+    for number in range(20):
+        make_route(f"r{number}", account=make_account(f"a{number}.example"))
+    admin_client.get(reverse(LIST))
+    with django_assert_num_queries(QUERIES):
+        assert admin_client.get(reverse(LIST)).status_code == 200
