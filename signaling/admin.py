@@ -43,7 +43,6 @@ class RegistrationAdmin(ModelAdmin):
     list_filter = (ValidityFilter, "transport", ("user__account", admin.RelatedOnlyFieldListFilter))
     search_fields = ("aor", "contact", "user_agent", "source_ip")
     search_help_text = "AOR, contact, address or user agent"
-    list_select_related = ("user",)
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
