@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from signaling.sip.errors import RemoteProtocolError
 from signaling.sip.flow import Flow
@@ -65,7 +65,8 @@ class SipConnection(asyncio.Protocol):
         """Whether it is closed or being closed."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream protocol gets a stream transport
+        # A stream protocol gets a stream transport; uvloop's does not derive from asyncio's class.
+        transport = cast("asyncio.Transport", transport)
         self._transport = transport
         remote, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
         if not remote or not local:
