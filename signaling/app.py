@@ -27,9 +27,10 @@ from signaling.config import SignalingConfig
 from signaling.configuration import ACCOUNTS, USERS
 from signaling.configuration_orm import OrmSource
 from signaling.directory import Directory
-from signaling.guard import MemoryGuard
+from signaling.guard import Identity, MemoryGuard
 from signaling.legs.outbound import Outbound
 from signaling.location import Location
+from signaling.location_orm import RegistrationTable
 from signaling.location_store import LocationStore
 from signaling.mediapool import MediaPool, NoMediaNode
 from signaling.node import SipNode
@@ -68,7 +69,7 @@ class SignalingApp:
         self.writer = DatabaseWriter(config.journal_directory)
         self.journal = Journal(config.journal_directory, config.node_id, on_commit=self.writer.wake)
         self.location = Location()
-        self.location_store = LocationStore(self.location, config.node_id)
+        self.location_store = LocationStore(self.location, RegistrationTable(config.node_id))
         self.pool = MediaPool(config.rtpmanagers)
         guard = MemoryGuard(config.guard)
         tokens = TokenSource(os.urandom)
@@ -137,7 +138,7 @@ class SignalingApp:
             log.warning("call.cut_off", call_id=record.call_id, caller=record.caller_number)
         self.writer.start()
         await self.directory.start()
-        await self.location_store.start()
+        await self._restore_bindings()
         await self.pool.start()
         await self.transport.start()
         self._keep_house()
@@ -153,6 +154,14 @@ class SignalingApp:
         await self.directory.stop()
         await self.journal.close()
         await asyncio.to_thread(self.writer.stop)
+
+    async def _restore_bindings(self) -> None:
+        now = self.node.loop.time()
+        restored = await self.location_store.start(now, time.time(), self.transport.local)
+        for binding in restored:
+            flow = binding.flow._replace(remote=binding.source)
+            self._guard.succeeded(flow, Identity(binding.user_id, True), now)
+        log.info("bindings restored", bindings=len(restored))
 
     # --- Between the parts --------------------------------------------------------------------------------------
 

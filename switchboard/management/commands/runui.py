@@ -26,6 +26,7 @@ class Command(BaseCommand):
         problem = problem_with(WantedPort(settings.UI_BIND, settings.UI_PORT, "tcp", "UI_PORT"))
         if problem:
             raise CommandError(problem)
+        settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
         from switchboard.asgi import application
 
         Server(
