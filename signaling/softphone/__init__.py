@@ -9,3 +9,5 @@
 Nothing of Switchboard is imported here and nothing of Switchboard imports this package: pyVoIP is licensed under the
 GPL, Switchboard under Apache-2.0, and the pipe between the two processes is the border.
 """
+
+import pyVoIP.VoIP  # noqa: F401 - first of all: pyVoIP.SIP cannot be imported before it
