@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, TypeVar
 
 from django.contrib import admin
@@ -12,6 +13,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 
 from accounts.admin_base import ModelAdmin
 from cdrs.models import CDR, Disposition
@@ -57,7 +59,7 @@ class CauseFilter(admin.SimpleListFilter):
 class CDRAdmin(ModelAdmin):
     """Calls, newest first."""
 
-    list_display = ("invite_time", "caller", "callee", "outcome", "talked", "cause", "hung_up_by", "mos")
+    list_display = ("start", "caller", "callee", "outcome", "talked", "cause", "hung_up_by", "mos")
     list_filter = ("disposition", CauseFilter, "invite_time", ("account", admin.RelatedOnlyFieldListFilter))
     search_fields = ("caller_number", "callee_number", "caller_name", "callee_name", "call_id")
     search_help_text = "Number, name or SIP Call-ID"
@@ -68,7 +70,7 @@ class CDRAdmin(ModelAdmin):
         (None, {"fields": ("story",)}),
         ("Caller", {"fields": ("caller_number", "caller_name", "caller_user", "caller_ip", "account")}),
         ("Called", {"fields": ("callee_number", "callee_name", "callee_user")}),
-        ("Times", {"fields": ("invite_time", "ring_time", "answer_time", "end_time", "rang", "talked")}),
+        ("Times", {"fields": ("invited", "ringing", "answered", "ended", "rang", "talked")}),
         ("Outcome", {"fields": ("disposition", "hangup_cause", "hangup_by", "sip_status")}),
         (
             "Quality",
@@ -94,6 +96,31 @@ class CDRAdmin(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    @admin.display(description="Start", ordering="invite_time")
+    def start(self, call: CDR) -> str:
+        """Return when the INVITE came, to the second."""
+        return f"{localtime(call.invite_time):%Y-%m-%d %H:%M:%S}"
+
+    @admin.display(description="Start")
+    def invited(self, call: CDR) -> str | None:
+        """Return when the INVITE came."""
+        return _instant(call.invite_time)
+
+    @admin.display(description="Ringing", empty_value="–")
+    def ringing(self, call: CDR) -> str | None:
+        """Return when it first rang."""
+        return _instant(call.ring_time)
+
+    @admin.display(description="Answer", empty_value="–")
+    def answered(self, call: CDR) -> str | None:
+        """Return when it was answered."""
+        return _instant(call.answer_time)
+
+    @admin.display(description="End")
+    def ended(self, call: CDR) -> str | None:
+        """Return when it ended."""
+        return _instant(call.end_time)
 
     @admin.display(description="From", ordering="caller_number")
     def caller(self, call: CDR) -> SafeString:
@@ -149,6 +176,11 @@ class CDRAdmin(ModelAdmin):
             return None
         text = json.dumps(call.metadata, indent=2, ensure_ascii=False, sort_keys=True)
         return format_html('<pre class="whitespace-pre-wrap">{}</pre>', text)
+
+
+def _instant(time: datetime | None) -> str | None:
+    """Return a time to the millisecond, as traces and logs show it."""
+    return None if time is None else localtime(time).isoformat(sep=" ", timespec="milliseconds")
 
 
 def _party(number: str, name: str) -> SafeString:

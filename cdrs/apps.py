@@ -6,3 +6,4 @@ class CdrsConfig(AppConfig):
     """The app `cdrs`."""
 
     name = "cdrs"
+    verbose_name = "Calls"

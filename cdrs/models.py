@@ -36,44 +36,65 @@ class CDR(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    call_id = models.CharField(max_length=300, unique=True, help_text="SIP Call-ID of the caller's leg.")
+    call_id = models.CharField(
+        "SIP Call-ID",
+        max_length=300,
+        unique=True,
+        help_text="Of the caller's leg; a reused one has a suffix.",
+    )
     account = models.ForeignKey(
         Account, on_delete=models.SET_NULL, null=True, db_constraint=False, related_name="cdrs"
     )
     caller_user = models.ForeignKey(
-        User, on_delete=models.SET_NULL, null=True, db_constraint=False, related_name="+"
+        User,
+        on_delete=models.SET_NULL,
+        null=True,
+        db_constraint=False,
+        related_name="+",
+        verbose_name="caller's SIP user",
     )
-    caller_number = models.CharField(max_length=128, blank=True)
-    caller_name = models.CharField(max_length=200, blank=True)
-    caller_ip = models.GenericIPAddressField(null=True)
+    caller_number = models.CharField("caller number", max_length=128, blank=True)
+    caller_name = models.CharField("caller name", max_length=200, blank=True)
+    caller_ip = models.GenericIPAddressField("caller address", null=True)
     callee_user = models.ForeignKey(
-        User, on_delete=models.SET_NULL, null=True, db_constraint=False, related_name="+"
+        User,
+        on_delete=models.SET_NULL,
+        null=True,
+        db_constraint=False,
+        related_name="+",
+        verbose_name="called SIP user",
     )
-    callee_number = models.CharField(max_length=128, blank=True)
-    callee_name = models.CharField(max_length=200, blank=True)
-    invite_time = models.DateTimeField(db_index=True)
-    ring_time = models.DateTimeField(null=True)
-    answer_time = models.DateTimeField(null=True)
-    end_time = models.DateTimeField()
+    callee_number = models.CharField("called number", max_length=128, blank=True)
+    callee_name = models.CharField("called name", max_length=200, blank=True)
+    invite_time = models.DateTimeField("start", db_index=True)
+    ring_time = models.DateTimeField("ringing", null=True)
+    answer_time = models.DateTimeField("answer", null=True)
+    end_time = models.DateTimeField("end")
     duration_seconds = models.FloatField(default=0, help_text="From answer to end; 0 when not answered.")
     ring_duration_seconds = models.FloatField(
         default=0, help_text="From the first ringing to the answer or the end; 0 when it never rang."
     )
     disposition = models.CharField(max_length=16, choices=Disposition.choices)
-    hangup_cause = models.CharField(max_length=32, help_text="normal, busy, no_answer, canceled, rejected, …")
-    hangup_by = models.CharField(max_length=8, choices=HangupBy.choices)
+    hangup_cause = models.CharField("cause", max_length=32, help_text="Why the call ended.")
+    hangup_by = models.CharField("hung up by", max_length=8, choices=HangupBy.choices)
     sip_status = models.PositiveSmallIntegerField(
-        null=True, help_text="Final SIP status that the caller got."
+        "SIP status", null=True, help_text="Final SIP status that the caller got."
     )
-    rtp_packets_sent = models.BigIntegerField(default=0, help_text="Sent to the caller.")
-    rtp_packets_recv = models.BigIntegerField(default=0, help_text="Received from the caller.")
-    rtp_packets_lost = models.BigIntegerField(default=0, help_text="Lost on both legs, as received here.")
-    rtp_jitter_ms = models.FloatField(null=True, help_text="The worse of both legs.")
-    mos_score = models.FloatField(null=True, help_text="Estimated from loss and jitter: 1 bad to 4.4 best.")
+    rtp_packets_sent = models.BigIntegerField("RTP packets sent", default=0, help_text="Sent to the caller.")
+    rtp_packets_recv = models.BigIntegerField(
+        "RTP packets received", default=0, help_text="Received from the caller."
+    )
+    rtp_packets_lost = models.BigIntegerField(
+        "RTP packets lost", default=0, help_text="Lost on both legs, as received here."
+    )
+    rtp_jitter_ms = models.FloatField("jitter (ms)", null=True, help_text="The worse of both legs.")
+    mos_score = models.FloatField(
+        "MOS", null=True, help_text="Estimated from loss and jitter: 1 bad to 4.4 best."
+    )
     codec = models.CharField(max_length=32, blank=True)
-    route_id = models.CharField(max_length=64, blank=True)
-    signaling_server = models.CharField(max_length=128, blank=True)
-    rtp_manager = models.CharField(max_length=128, blank=True)
+    route_id = models.CharField("route", max_length=64, blank=True)
+    signaling_server = models.CharField("signaling node", max_length=128, blank=True)
+    rtp_manager = models.CharField("RTP manager", max_length=128, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
 
     class Meta:
