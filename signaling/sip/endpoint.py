@@ -9,7 +9,8 @@ It knows no socket, clock, dialog, user or call. The adapter feeds it and drains
 3. `datagrams_to_send`, and send them;
 4. `get_timer`, and call `handle_timer` at that time.
 
-Invariant: **drain after every input.** Steps 2 to 4 follow each input, or each batch of inputs of one turn of the
+Invariant: **drain after every input.** Step 2 follows each single input, so that the transaction user has accepted a
+request before its retransmission is looked at; steps 3 and 4 follow each input, or all inputs of one turn of the
 event loop, before the adapter waits again. Nothing is sent, reported or timed elsewhere. Inputs from the network
 raise nothing; verbs of the transaction user raise LocalProtocolError when they are illegal in the present state.
 """
@@ -125,7 +126,8 @@ class Endpoint:
     def respond(self, transaction: ServerTransaction, response: SipResponse, now: float) -> None:
         """Send a response in its transaction; a 2xx to INVITE is sent again until its ACK (RFC 3261 13.3.1.4).
 
-        Raises LocalProtocolError after a final response to an INVITE, and as `accept` does.
+        Raises LocalProtocolError after a final response to an INVITE, for a 2xx to INVITE without a To tag, and as
+        `accept` does.
         """
         transaction.respond(response, now)
 
@@ -194,7 +196,16 @@ class Endpoint:
         for server in core.server_peers.using(flow):
             server.reroute(now)
 
-    # Figures
+    # Observation
+
+    @property
+    def trace(self) -> TraceSink | None:
+        """What takes the trace records; None, the default, costs nothing."""
+        return self._core.trace
+
+    @trace.setter
+    def trace(self, sink: TraceSink | None) -> None:
+        self._core.trace = sink
 
     @property
     def client_transactions(self) -> int:

@@ -187,6 +187,12 @@ class InviteServerTransaction(ServerTransaction):
         super().__init__(core, request, key, flow, from_tag, dialog_tag)
         self.ack_key: Key | None = None
 
+    def respond(self, response: SipResponse, now: float) -> None:
+        """As for any request; a 2xx must have a To tag, without which no ACK could be matched."""
+        if 200 <= response.status < 300 and tag_of(response.headers.fields.get("To")) is None:
+            raise LocalProtocolError(f"{self}: a 2xx without a To tag")
+        super().respond(response, now)
+
     def forget(self) -> None:
         """Leave the tables of the core."""
         super().forget()

@@ -58,6 +58,14 @@ def test_a_second_final_response_to_an_invite_is_the_callers_error() -> None:
     assert bench.take_statuses() == [200]
 
 
+def test_a_2xx_to_an_invite_without_a_to_tag_is_the_callers_error() -> None:
+    bench = Bench()
+    transaction, request = bench.receive_request(request_bytes())
+    with pytest.raises(LocalProtocolError):
+        bench.endpoint.respond(transaction, request.response(200), 0.0)
+    bench.assert_empty()
+
+
 def test_two_answers_to_two_copies_of_one_request_are_the_callers_error() -> None:
     bench = Bench()
     first, _ = bench.receive_request(request_bytes())

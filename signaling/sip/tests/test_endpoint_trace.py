@@ -26,6 +26,16 @@ def test_each_message_and_each_transition_is_one_record() -> None:
     assert records[1].note == "INVITE server INVITE z9hG4bKone: Fresh -> Proceeding (send 1xx)"
 
 
+def test_the_trace_is_switched_on_and_off_while_running() -> None:
+    bench, records = traced()
+    sink, bench.endpoint.trace = bench.endpoint.trace, None
+    bench.receive(request_bytes())
+    assert records == []
+    bench.endpoint.trace = sink
+    bench.receive(request_bytes())
+    assert len(records) == 1
+
+
 def test_a_dropped_message_says_why() -> None:
     bench, records = traced()
     bench.receive(request_bytes("ACK"))
