@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the endpoint does with a response that came in (RFC 3261 17.1.3, 18.1.2, 8.1.3.3).
 
-Invariant: a response that this endpoint did not ask for changes nothing.
+Invariants: a response that this endpoint did not ask for changes nothing; what a transaction user needs of a response
+to make a dialog can be read without an error, because a response where it cannot is dropped here.
 """
 
 from __future__ import annotations
@@ -21,10 +22,21 @@ def receive_response(core: TransactionCore, response: SipResponse, flow: Flow, n
         core.note(now, flow, "dropped: response with the sent-by of another element")
     elif _has_more_vias(response):
         core.note(now, flow, "dropped: response meant for an element further on")
+    elif response.call_id != transaction.call_id:
+        core.note(now, flow, "dropped: response with another Call-ID")
     else:
+        if response.status > 100:
+            _check_dialog_headers(response)
         transaction.receive(response, flow, now)
 
 
 def _has_more_vias(response: SipResponse) -> bool:
     lines = response.headers.fields["Via"]
     return len(lines) > 1 or ("," in lines[0] and len(response.vias) > 1)
+
+
+def _check_dialog_headers(response: SipResponse) -> None:
+    """Parse the headers that name and route a dialog; they stay parsed. Raises RemoteProtocolError(400)."""
+    _ = response.from_, response.to
+    if response.status < 300:
+        _ = response.contacts, response.record_routes

@@ -37,7 +37,7 @@ MAX_FORKS = 32
 class ClientTransaction(Transaction):
     """A request that was sent. `request` is the message as sent, its Via included."""
 
-    __slots__ = ("branch", "request", "sent_by")
+    __slots__ = ("branch", "call_id", "request", "sent_by")
 
     initial: ClassVar[State]
 
@@ -47,6 +47,7 @@ class ClientTransaction(Transaction):
         super().__init__(core, request.method, flow, self.initial)
         self.request = request
         self.branch = branch
+        self.call_id = request.call_id
         self.sent_by = sent_by
         """Host and port that a response must show in its top Via (RFC 3261 18.1.2)."""
 

@@ -180,6 +180,26 @@ def test_a_response_with_two_vias_is_dropped(second: bytes) -> None:
     assert transaction.state is State.CALLING
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"Call-ID: out-1", b"Call-ID: out-2"),
+        (b"To: <", b"To: "),
+        (b"From: ", b"X-From: "),
+        (b"Contact: <sip:", b"Contact: <"),
+        (b"Record-Route: <sip:p>", b'Record-Route: "'),
+    ],
+)
+def test_a_2xx_that_names_no_readable_dialog_never_reaches_the_transaction_user(
+    old: bytes, new: bytes
+) -> None:
+    bench, transaction, request = sending()
+    extra = (("Contact", "<sip:bob@192.0.2.8>"), ("Record-Route", "<sip:p>"))
+    bench.receive(response_bytes(request, 200, extra=extra).replace(old, new))
+    assert statuses(bench) == []
+    assert transaction.state is State.CALLING
+
+
 def test_a_stray_response_is_dropped() -> None:
     _, _, request = sending()
     assert dropped(Bench(), response_bytes(request, 200))
