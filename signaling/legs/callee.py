@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from cdrs.record import EndReason
 from signaling.calls.events import Answer, EarlyMedia, Fail, HangUp, Ring
-from signaling.calls.failures import UNREACHABLE, failure_of_status
+from signaling.calls.failures import UNREACHABLE, CallFailure, failure_of_status
 from signaling.calls.leg import LegCallback
 from signaling.legs.dialog_leg import ALLOW, SDP, SHARED_SENDERS, DialogLeg
 from signaling.legs.states import CALLEE_TABLE, LegInput, LegState
@@ -76,15 +76,21 @@ class CalleeLeg(DialogLeg):
             self._on_provisional(response, flow)
         elif response.status < 300:
             self._on_success(response, flow)
-        elif self._advance(LegInput.FAILURE):
-            self._report_end(Fail(failure_of_status(response.status, response.reason)))
+        else:
+            self._failed(failure_of_status(response.status, response.reason))
 
     def on_no_response(self, transaction: ClientTransaction, *, timed_out: bool) -> None:
         """Take the silence of the callee."""
         if transaction is not self._transaction:
             super().on_no_response(transaction, timed_out=timed_out)
-        elif self._advance(LegInput.FAILURE):
-            self._report_end(Fail(UNREACHABLE))
+        else:
+            self._failed(UNREACHABLE)
+
+    def _failed(self, failure: CallFailure) -> None:
+        """End without an answer; who has cancelled the call knows that it failed."""
+        wanted = self.state is LegState.CALLING
+        if self._advance(LegInput.FAILURE) and wanted:
+            self._report_end(Fail(failure))
 
     def _on_provisional(self, response: SipResponse, flow: Flow) -> None:
         if self.state is not LegState.CALLING or response.status == 100:
@@ -119,8 +125,8 @@ class CalleeLeg(DialogLeg):
         try:
             dialog = Dialog.from_uac(self._invite, response, flow)
         except RemoteProtocolError as error:
-            if response.status >= 200 and self._advance(LegInput.FAILURE):
-                self._report_end(Fail(failure_of_status(502, error.reason)))
+            if response.status >= 200:
+                self._failed(failure_of_status(502, error.reason))
             return False
         self._enter_dialog(dialog, flow)
         return True

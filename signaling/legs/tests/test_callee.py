@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The callee's leg, played by another SIP endpoint."""
+
+import asyncio
+
+import pytest
+
+from cdrs.record import EndReason
+from signaling.calls import failures
+from signaling.calls.events import Answer, EarlyMedia, Fail, HangUp, Ring
+from signaling.legs.callee import CalleeLeg
+from signaling.legs.tests.line import PHONE, TO_PHONE, Line, name
+from signaling.sip import SipUri
+from signaling.sip.events import AckReceived, CancelReceived
+
+
+class Callee:
+    """A leg that calls the phone of a line."""
+
+    def __init__(self, line: Line) -> None:
+        self.line = line
+        self.events: list[object] = []
+        self.leg = CalleeLeg(
+            line.node,
+            lambda _, event: self.events.append(event),
+            uri=SipUri(user="1002", host=PHONE[0], port=PHONE[1]),
+            flow=TO_PHONE,
+            from_=name("1001"),
+            to=name("1002"),
+            offer="our offer",
+            max_forwards=69,
+        )
+
+
+@pytest.fixture
+async def line() -> Line:
+    return Line(t1=0.02)
+
+
+@pytest.fixture
+async def callee(line: Line) -> Callee:
+    made = Callee(line)
+    await line.settle()
+    return made
+
+
+async def test_it_sends_an_invite_with_the_offer_and_who_calls(line: Line, callee: Callee):
+    request = line.request("INVITE").request
+    assert request.body == b"our offer"
+    assert (request.from_.uri.user, request.to.uri.user, request.max_forwards) == ("1001", "1002", 69)
+    assert request.contacts[0].uri.host == "192.0.2.10"
+
+
+async def test_it_reports_ringing_once(line: Line, callee: Callee):
+    line.answer(line.request("INVITE"), 100)
+    line.answer(line.request("INVITE"), 180)
+    line.answer(line.request("INVITE"), 180)
+    await line.settle()
+    assert callee.events == [Ring()]
+
+
+async def test_it_reports_early_media_and_the_answer(line: Line, callee: Callee):
+    line.answer(line.request("INVITE"), 183, sdp="early")
+    line.answer(line.request("INVITE"), 200, sdp="answer")
+    await line.settle()
+    assert callee.events == [EarlyMedia("early"), Answer("answer")]
+    assert [type(event) for event in line.others] == [AckReceived]
+
+
+@pytest.mark.parametrize(("status", "expected"), [(486, 486), (603, 603), (401, 502), (302, 480), (503, 480)])
+async def test_it_reports_a_failure_as_the_caller_may_see_it(line: Line, callee: Callee, status, expected):
+    line.answer(line.request("INVITE"), status)
+    await line.settle()
+    (fail,) = callee.events
+    assert isinstance(fail, Fail)
+    assert fail.failure.status == expected
+
+
+async def test_silence_is_reported_as_unreachable(line: Line, callee: Callee):
+    await asyncio.sleep(64 * 0.02 + 0.1)
+    await line.settle()
+    assert callee.events == [Fail(failures.UNREACHABLE)]
+
+
+async def test_a_hang_up_while_it_rings_is_a_cancel(line: Line, callee: Callee):
+    line.answer(line.request("INVITE"), 180)
+    await line.settle()
+    callee.leg.send(HangUp(EndReason.CANCELED))
+    await line.settle()
+    assert isinstance(line.others[0], CancelReceived)
+    line.answer(line.request("INVITE"), 487)
+    await line.settle()
+    assert callee.events == [Ring()]
+    assert line.node.dialogs == {}
+
+
+async def test_an_answer_that_crosses_the_cancel_is_confirmed_and_hung_up(line: Line, callee: Callee):
+    line.answer(line.request("INVITE"), 180)
+    await line.settle()
+    callee.leg.send(HangUp(EndReason.CANCELED))
+    line.answer(line.request("INVITE"), 200, sdp="answer")
+    await line.settle()
+    assert line.methods() == ["INVITE", "BYE"]
+    assert Answer("answer") not in callee.events
+
+
+async def test_an_answer_without_a_description_is_hung_up(line: Line, callee: Callee):
+    line.answer(line.request("INVITE"), 200)
+    await line.settle()
+    assert line.methods() == ["INVITE", "BYE"]
+    assert isinstance(callee.events[-1], Fail)
+
+
+async def test_an_answer_of_another_branch_of_a_fork_is_confirmed_and_hung_up(line: Line, callee: Callee):
+    event = line.request("INVITE")
+    line.answer(event, 200, sdp="first", tag="one")
+    await line.settle()
+    second = event.request.response(200, to_tag="two")
+    second.headers.set("Contact", f"<sip:{PHONE[0]}:{PHONE[1]}>")
+    line.node.on_message(second.to_bytes(), TO_PHONE)
+    await line.settle()
+    bye = line.request("BYE").request
+    assert bye.to.tag == "two"
+    assert callee.events == [Answer("first")]
+
+
+async def test_the_callee_hangs_up_and_gets_its_answer_when_the_record_is_safe(line: Line, callee: Callee):
+    invite = line.request("INVITE").request
+    line.answer(line.request("INVITE"), 200, sdp="answer")
+    await line.settle()
+    bye = callee.leg.dialog.make_request("BYE")
+    bye.headers.set("From", str(invite.to.with_tag("phone")))
+    bye.headers.set("To", str(invite.from_))
+    from signaling.legs.tests.line import TO_NODE
+
+    line.phone.send_request(bye, TO_NODE, line.now())
+    await line.settle()
+    assert callee.events[-1] == HangUp(EndReason.NORMAL)
+    assert line.statuses("BYE") == []
+    callee.leg.confirm_hang_up()
+    await line.settle()
+    assert line.statuses("BYE") == [200]
