@@ -20,6 +20,7 @@ HOST_NAME = re.compile(r"[A-Za-z0-9\-._]{1,255}")
 # A generic-param value is a token or a host; IPv6 adds brackets and colons. Real devices also send "/", "@", "$" and "&" bare.
 PARAM_VALUE = re.compile(r"[A-Za-z0-9\-.!%*_+`'~\[\]:/@$&|?#{}()]+")
 CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+FORBIDDEN_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f][0-9A-Fa-f])")
 SIMPLE_PARAMS = re.compile(r"(?:;[A-Za-z0-9\-.!%*_+`'~]++(?:=[A-Za-z0-9\-.!%*_+`'~\[\]:/@$&|?#{}()]++)?+)++")
 SIMPLE_PARAM = re.compile(r";([^;=]++)(?:=([^;]++))?+")
@@ -77,11 +78,6 @@ def is_ipv6_reference(host: str) -> bool:
     except AddressValueError:
         return False
     return True
-
-
-def is_host(host: str) -> bool:
-    """Whether `host` is a host name, an IPv4 address or an IPv6 reference."""
-    return HOST_NAME.fullmatch(host) is not None or is_ipv6_reference(host)
 
 
 def parse_host_port(text: str) -> tuple[str, int | None]:
@@ -229,7 +225,7 @@ def format_params(params: Params) -> str:
 def _param_value(value: str) -> str:
     if PARAM_VALUE.fullmatch(value) is not None:
         return value
-    if value[:1] == '"' and len(value) > 1 and CONTROLS.search(value) is None:
+    if value[:1] == '"' and len(value) > 1 and FORBIDDEN_CONTROLS.search(value) is None:
         try:
             if end_of_quoted(value, 0) == len(value):
                 return value

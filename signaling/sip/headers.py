@@ -9,7 +9,7 @@ order between different names carries no meaning (RFC 3261 7.3.1) and is that of
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from signaling.sip.errors import LocalProtocolError
 from signaling.sip.grammar import TOKEN, split_outside
@@ -52,7 +52,7 @@ class Headers:
 
     def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
         self._fields: dict[str, list[str]] = {}
-        self.memo: dict[str, object] = {}
+        self.memo: dict[str, Any] = {}
         """Typed values by a key of the message's choice; emptied by every change."""
         for name, value in items:
             self.add(name, value)

@@ -52,10 +52,10 @@ class SipMessage:
     def cseq(self) -> CSeq:
         """The CSeq; raises RemoteProtocolError(400) when absent or malformed."""
         headers = self.headers
-        value = headers.memo.get("CSeq")
+        value: CSeq | None = headers.memo.get("CSeq")
         if value is None:
             value = headers.memo["CSeq"] = CSeq.parse(self._required("CSeq"))
-        return value  # type: ignore[return-value]
+        return value
 
     @property
     def from_(self) -> NameAddr:
@@ -71,26 +71,26 @@ class SipMessage:
     def top_via(self) -> Via:
         """The first Via; raises RemoteProtocolError(400) when absent or malformed."""
         headers = self.headers
-        value = headers.memo.get("top Via")
+        value: Via | None = headers.memo.get("top Via")
         if value is None:
             line = self._required("Via")
             if "," in line:
                 line = split_outside(line, ",")[0]
             value = headers.memo["top Via"] = Via.parse(line)
-        return value  # type: ignore[return-value]
+        return value
 
     @property
     def vias(self) -> list[Via]:
         """Every Via from the top; raises RemoteProtocolError(400) when one is malformed. Not to be changed."""
         headers = self.headers
-        value = headers.memo.get("Via")
+        value: list[Via] | None = headers.memo.get("Via")
         if value is None:
             value = headers.memo["Via"] = [
                 Via.parse(part)
                 for line in headers.get_all("Via")
                 for part in (split_outside(line, ",") if "," in line else (line,))
             ]
-        return value  # type: ignore[return-value]
+        return value
 
     @property
     def contacts(self) -> list[NameAddr] | Literal["*"]:
@@ -171,6 +171,7 @@ class SipMessage:
         return "\r\n".join(lines).encode("utf-8", "replace") + self.body
 
     def _start_line(self) -> str:
+        """Return the first line without its line end; both kinds of message define it."""
         raise NotImplementedError
 
     def _required(self, name: str) -> str:
@@ -181,10 +182,10 @@ class SipMessage:
 
     def _name_addr(self, name: str) -> NameAddr:
         headers = self.headers
-        value = headers.memo.get(name)
+        value: NameAddr | None = headers.memo.get(name)
         if value is None:
             value = headers.memo[name] = NameAddr.parse(self._required(name))
-        return value  # type: ignore[return-value]
+        return value
 
 
 class SipRequest(SipMessage):

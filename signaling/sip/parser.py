@@ -105,7 +105,7 @@ _STATUS_LINE_STARTS = frozenset({"SIP/", "sip/", "Sip/"})
 def _parse_fields(lines: list[str], limits: ParseLimits) -> dict[str, list[str]]:
     """Return the lines after the start line by canonical name; raise RemoteProtocolError(400).
 
-    Folds are met as lines whose name starts with a space: then `lines` is unfolded in place and read again.
+    A fold makes a line that is no header: then `lines` is unfolded in place and read again.
     """
     if len(lines) > limits.max_headers + 1:
         raise bad_request("too many headers")
@@ -119,7 +119,7 @@ def _parse_fields(lines: list[str], limits: ParseLimits) -> dict[str, list[str]]
         name, colon, value = line.partition(":")
         key = known.get(name)
         if key is None or not colon:
-            if line[:1] in _FOLD_STARTS:
+            if any(other[:1] in _FOLD_STARTS for other in lines[1:]):
                 lines[:] = unfold(lines)
                 return _parse_fields(lines, limits)
             key = canonical_name(name.rstrip(" \t"))

@@ -78,7 +78,7 @@ class NameAddr:
         if open_at > 0:
             if _DISPLAY_TOKENS.fullmatch(text, 0, open_at) is None:
                 raise bad_request("bad display name")
-            display_name = text[:open_at].rstrip(" \t")
+            display_name = text[:open_at].rstrip(" \t").replace("\t", " ")
         close_at = text.find(">", open_at)
         if close_at < 0:
             raise bad_request("unbalanced angle brackets")

@@ -78,7 +78,7 @@ def test_it_reads_the_tortuous_invite() -> None:
     assert [via.branch for via in message.vias] == ["390skdjuw", "z9hG4bK9ikj8", "z9hG4bK30239"]
     assert message.headers.get("Subject") == ""
     assert message.headers.get("NewFangledHeader") == "newfangled value continued newfangled value"
-    contact = message.contacts[0]
+    contact = message.name_addrs("Contact")[0]
     assert contact.display_name == 'Quoted string ""'
     assert (contact.param("newparam"), contact.param("secondparam"), contact.param("q")) == (
         "newvalue",
@@ -107,7 +107,7 @@ def test_it_decodes_escapes_once() -> None:
     assert message.uri.user == "sips:user@example.com"
     assert message.to.uri.user == "user"
     assert message.from_.uri.user == "I have spaces"
-    contact = message.contacts[0].uri
+    contact = message.name_addrs("Contact")[0].uri
     assert contact.user == "caller"
     assert contact.params == (("lr", None), ("name", "value%41"))
 
@@ -160,13 +160,16 @@ def test_it_reads_any_reason_phrase() -> None:
 
 
 def test_it_tells_header_parameters_from_uri_parameters() -> None:
-    outside, inside = request("cparam01").contacts[0], request("cparam02").contacts[0]
+    outside, inside = (
+        request("cparam01").name_addrs("Contact")[0],
+        request("cparam02").name_addrs("Contact")[0],
+    )
     assert (outside.param("unknownparam"), outside.uri.params) == ("", ())
     assert (inside.param("unknownparam"), inside.uri.param("unknownparam")) == (None, "")
 
 
 def test_it_keeps_the_headers_of_a_contact() -> None:
-    assert request("regescrt").contacts[0].uri.headers == (("Route", "<sip:sip.example.com>"),)
+    assert request("regescrt").name_addrs("Contact")[0].uri.headers == (("Route", "<sip:sip.example.com>"),)
 
 
 def test_it_accepts_a_client_of_rfc_2543() -> None:
@@ -175,7 +178,7 @@ def test_it_accepts_a_client_of_rfc_2543() -> None:
 
 
 def test_it_reads_ipv6_references() -> None:
-    assert request("ipv6-good").contacts[0].uri.host == "[2001:db8::1]"
+    assert request("ipv6-good").name_addrs("Contact")[0].uri.host == "[2001:db8::1]"
     ambiguous, plain = request("port-ambiguous").uri, request("port-unambiguous").uri
     assert (ambiguous.host, ambiguous.port) == ("[2001:db8::10:5070]", None)
     assert (plain.host, plain.port) == ("[2001:db8::10]", 5070)
