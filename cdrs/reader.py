@@ -78,7 +78,7 @@ class JournalReader:
         size = 0
         for path, offset in self._segments_from(self._position):
             batch.end = Position(path.name, offset)
-            for line in read_lines(path, offset):
+            for line in read_lines(path, offset, only_ended=True):
                 batch.end = Position(path.name, line.end)
                 if line.kind is None:
                     batch.damaged.append(Damage(line.body, f"damaged line in {path.name}"))
@@ -116,7 +116,7 @@ class JournalReader:
         try:
             for path, offset in self._segments_from(self._counted_to):
                 self._counted_to = Position(path.name, offset)
-                for line in read_lines(path, offset):
+                for line in read_lines(path, offset, only_ended=True):
                     self._ahead += line.kind == ENDED
                     self._counted_to = Position(path.name, line.end)
         except OSError as error:

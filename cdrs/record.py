@@ -192,36 +192,35 @@ _values: Final = attrgetter(*_NAMES)
 _EMPTY: Final[tuple[Any, ...]] = (None, "", {})
 _encode: Final = json.JSONEncoder(separators=(",", ":"), skipkeys=True).encode
 _ENUMS: Final = {"disposition": Disposition, "hangup_cause": EndReason, "hangup_by": HangupBy}
-_TEXTS: Final = frozenset(f.name for f in fields(CallRecord) if str(f.type).startswith("str"))
-_FLOATS: Final = frozenset(f.name for f in fields(CallRecord) if str(f.type).startswith("float"))
-_INTS: Final = frozenset(f.name for f in fields(CallRecord) if str(f.type).startswith("int"))
+
+
+def _json_types(annotation: str) -> tuple[type, ...]:
+    """Return the types that a field's value has in JSON; bool is none of them, although it is an int in Python."""
+    if annotation.startswith("float"):
+        return (float, int)
+    if annotation.startswith("int"):
+        return (int,)
+    return (dict,) if annotation.startswith("dict") else (str,)
+
+
+_TYPES: Final = {f.name: _json_types(str(f.type)) for f in fields(CallRecord)}
 
 
 def _from_dict(content: dict[str, Any]) -> CallRecord:
     values: dict[str, Any] = {}
-    for name in _NAMES:
-        if name in content:
-            values[name] = _checked(name, content[name])
+    for name, value in content.items():
+        types = _TYPES.get(name)
+        if types is None:
+            continue
+        if type(value) not in types:
+            raise RecordError(f"{name} has the value {value!r}")
+        values[name] = value
     try:
+        for name, enum in _ENUMS.items():
+            if name in values:
+                values[name] = enum(values[name])
         return CallRecord(**values)
+    except ValueError as error:
+        raise RecordError(f"{name} has an unknown value") from error
     except TypeError as error:
         raise RecordError("a field is missing") from error
-
-
-def _checked(name: str, value: Any) -> Any:
-    if name in _ENUMS:
-        try:
-            return _ENUMS[name](value)
-        except ValueError as error:
-            raise RecordError(f"{name} has the unknown value {value!r}") from error
-    if name in _TEXTS:
-        fits = isinstance(value, str)
-    elif name in _FLOATS:
-        fits = isinstance(value, int | float) and not isinstance(value, bool)
-    elif name in _INTS:
-        fits = isinstance(value, int) and not isinstance(value, bool)
-    else:
-        fits = isinstance(value, dict)
-    if not fits:
-        raise RecordError(f"{name} has the value {value!r}")
-    return value

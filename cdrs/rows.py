@@ -11,8 +11,10 @@ from __future__ import annotations
 import ipaddress
 import json
 import math
+import re
 import uuid
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from django.db import models
@@ -64,6 +66,7 @@ _WIDTHS: Final[dict[str, int]] = {
     if isinstance(field, models.CharField) and field.max_length
 }
 _CALL_ID_WIDTH: Final = _WIDTHS["call_id"] - _SUFFIX_ROOM
+_UUID: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _MAX_BIGINT: Final = 2**63 - 1
 
 
@@ -125,11 +128,12 @@ class RowBuilder:
     def _uuid(self, name: str, value: str | None) -> str | None:
         if value is None:
             return None
-        try:
-            parsed = uuid.UUID(value)
-        except ValueError as error:
-            raise BadRecord(f"{name} is not a UUID: {value!r}") from error
-        return str(parsed) if self._native_uuid else parsed.hex
+        if not _UUID.fullmatch(value):
+            try:
+                value = str(uuid.UUID(value))
+            except ValueError as error:
+                raise BadRecord(f"{name} is not a UUID: {value!r}") from error
+        return value if self._native_uuid else value.replace("-", "")
 
     def _time(self, name: str, value: float | None) -> Any:
         if value is None:
@@ -149,6 +153,7 @@ def text(value: str, width: int) -> str:
     return value[:width]
 
 
+@lru_cache(maxsize=1024)
 def address(value: str | None) -> str | None:
     """Return an IP address without its zone, or None when it is none."""
     try:

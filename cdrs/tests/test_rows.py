@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import json
 import math
+import uuid
 from typing import Any
 
 import pytest
@@ -66,6 +67,13 @@ def test_it_stores_only_addresses_as_addresses(value: str | None, expected: str 
 def test_it_cleans_metadata_of_what_jsonb_refuses() -> None:
     stored = json.loads(document({"name": "a\0b", "list": ["\ud800"], "path": "\\u0000"}))
     assert stored == {"name": "ab", "list": ["?"], "path": "\\u0000"}
+
+
+@pytest.mark.parametrize("spelling", [str, lambda u: str(u).upper(), lambda u: u.hex, lambda u: u.urn])
+def test_it_stores_a_uuid_in_any_spelling_alike(make_ended: RecordMaker, spelling: Any) -> None:
+    account = uuid.uuid4()
+    expected = CDR._meta.get_field("account").get_db_prep_value(account, connection, prepared=False)
+    assert row_of(make_ended(account_id=spelling(account)))["account_id"] == expected
 
 
 @pytest.mark.parametrize(
