@@ -59,7 +59,7 @@ class RouteAdmin(ModelAdmin):
             return "not valid"
         return " → ".join(map(str, types))
 
-    @admin.display(description="File", empty_value="made by hand")
-    def source(self, route: Route) -> str | None:
+    @admin.display(description="File")
+    def source(self, route: Route) -> str:
         """Return the file that the route is imported from."""
-        return route.source or None
+        return route.source or "none, made by hand"

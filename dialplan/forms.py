@@ -50,7 +50,9 @@ def actions_help() -> SafeString:
     )
     for title, example in EXAMPLES:
         text += format_html(
-            '<details><summary>{}</summary><pre class="overflow-x-auto">{}</pre></details>', title, example
+            '<details><summary style="cursor: pointer; text-decoration: underline dotted">{}</summary><pre style="overflow-x: auto">{}</pre></details>',
+            title,
+            example,
         )
     return text
 
@@ -96,7 +98,8 @@ class RouteForm(ModelForm):
     """All fields of a route."""
 
     actions = ActionsField(
-        widget=Textarea(attrs={"rows": 14, "spellcheck": "false", "class": "font-mono"}),
+        widget=Textarea(attrs={"rows": 14, "spellcheck": "false", "style": "font-family: monospace"}),
+        initial=[{"type": "dial", "params": {"target": "user/${destination}", "timeout": 30}}],
         help_text=actions_help,
     )
 

@@ -36,14 +36,15 @@ class Route(RevisionedModel):
         related_name="routes",
         help_text="Empty: the route serves every account.",
     )
-    name = models.CharField(max_length=200)
+    name = models.CharField(max_length=200, help_text="What people call the route.")
     pattern = models.CharField(
-        max_length=128, help_text="A glob on the dialled number: 500, 1???, 00*, [2-4]*, *."
+        max_length=128,
+        help_text="A glob on the dialled number: 500, 1???, 00*, [2-4]*, [!0]*, *; a dialled star is [*].",
     )
     priority = models.IntegerField(
         default=100, help_text="Lower numbers are tried first; the first match wins."
     )
-    enabled = models.BooleanField(default=True)
+    enabled = models.BooleanField(default=True, help_text="A disabled route matches nothing.")
     actions = models.JSONField(default=list)
     metadata = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from django.db import Error as DatabaseError
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 
 from dialplan.engine import DialplanError
 from dialplan.files import ImportResult, import_watched, read_document
@@ -40,7 +40,8 @@ def import_if_changed(path: Path, state: WatchState) -> WatchState:
     Raises nothing for a file that is missing or broken or a database that is away: that is logged, and looked at
     again when the file changes or, for the database, at the next call.
     """
-    close_old_connections()
+    if not connection.in_atomic_block:
+        close_old_connections()
     try:
         signature = _signature(path)
         if signature == state.signature:

@@ -18,10 +18,10 @@ class Migration(migrations.Migration):
             name='Route',
             fields=[
                 ('id', models.CharField(default=dialplan.models.new_route_id, max_length=64, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=200)),
-                ('pattern', models.CharField(help_text='A glob on the dialled number: 500, 1???, 00*, [2-4]*, *.', max_length=128)),
+                ('name', models.CharField(help_text='What people call the route.', max_length=200)),
+                ('pattern', models.CharField(help_text='A glob on the dialled number: 500, 1???, 00*, [2-4]*, [!0]*, *; a dialled star is [*].', max_length=128)),
                 ('priority', models.IntegerField(default=100, help_text='Lower numbers are tried first; the first match wins.')),
-                ('enabled', models.BooleanField(default=True)),
+                ('enabled', models.BooleanField(default=True, help_text='A disabled route matches nothing.')),
                 ('actions', models.JSONField(default=list)),
                 ('metadata', models.JSONField(blank=True, default=dict)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),

@@ -91,6 +91,12 @@ def test_the_page_shows_the_mistake_and_what_was_typed(admin_client: Client) -> 
     assert "&quot;type&quot;: &quot;dance&quot;" in page
 
 
+def test_a_new_route_begins_with_an_example_that_can_be_saved(admin_client: Client) -> None:
+    shown = admin_client.get(reverse(ADD)).context["adminform"].form["actions"].value()
+    assert admin_client.post(reverse(ADD), form(actions=shown)).status_code == 302
+    assert Route.objects.get().document().actions[0].type == "dial"
+
+
 def test_a_name_with_markup_is_shown_as_text(admin_client: Client) -> None:
     make_route(name="<script>alert(1)</script>")
     assert b"<script>alert(1)" not in admin_client.get(reverse(LIST)).content
