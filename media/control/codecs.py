@@ -33,13 +33,19 @@ class Format(NamedTuple):
     @property
     def key(self) -> Key:
         """The format without its number and parameters."""
-        return (self.encoding.lower(), self.clock_rate_hz, self.channels)
+        return key_of(self.encoding, self.clock_rate_hz, self.channels)
 
     @property
     def rtpmap(self) -> str:
         """The value of its ``a=rtpmap``, RFC 8866 6.6."""
         suffix = f"/{self.channels}" if self.channels != 1 else ""
         return f"{self.payload_type} {self.encoding}/{self.clock_rate_hz}{suffix}"
+
+
+@lru_cache(maxsize=512)
+def key_of(encoding: str, clock_rate_hz: int, channels: int) -> Key:
+    """Return what makes two formats the same; encoding names know no case (RFC 4855 3)."""
+    return (encoding.lower(), clock_rate_hz, channels)
 
 
 STATIC_FORMATS: dict[int, Format] = {
@@ -82,7 +88,7 @@ DEFAULT_FORMATS: tuple[Format, ...] = (
 
 def is_speech(entry: Format) -> bool:
     """Tell whether the format can carry a call by itself."""
-    return entry.encoding.lower() not in AUXILIARY
+    return entry.key[0] not in AUXILIARY
 
 
 def read_formats(section: MediaDescription) -> tuple[Format, ...]:

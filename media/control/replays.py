@@ -9,18 +9,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import NamedTuple
 
 from media.control.errors import Reason, invalid
 
 MAX_REQUEST_ID_CHARACTERS = 64
 
 
-class _Entry(NamedTuple):
-    expires_at: float
-    kind: str
-    session_id: str
-    outcome: object
+_Entry = tuple[float, str, str, object]
+"""When it expires, the kind of request, its session and the outcome."""
 
 
 class ReplayCache:
@@ -50,17 +46,16 @@ class ReplayCache:
         if len(request_id) > MAX_REQUEST_ID_CHARACTERS:
             raise invalid(Reason.BAD_REQUEST, "request_id is too long")
         entry = self._entries.get(request_id)
-        if entry is None or entry.expires_at <= self._clock():
+        if entry is None or entry[0] <= self._clock():
             return None
-        if entry.kind != kind or entry.session_id != session_id:
+        if entry[1:3] != (kind, session_id):
             raise invalid(Reason.BAD_REQUEST, "request_id belongs to another request")
-        return entry.outcome
+        return entry[3]
 
     def keep(self, request_id: str, kind: str, session_id: str, outcome: object) -> None:
         """Remember the outcome of a request that was executed."""
         now = self._clock()
         entries = self._entries
-        entries.pop(request_id, None)
-        entries[request_id] = _Entry(now + self._keep_s, kind, session_id, outcome)
-        while len(entries) > self._capacity or next(iter(entries.values())).expires_at <= now:
+        entries[request_id] = (now + self._keep_s, kind, session_id, outcome)
+        while len(entries) > self._capacity or next(iter(entries.values()))[0] <= now:
             entries.popitem(last=False)

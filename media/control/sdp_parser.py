@@ -19,6 +19,10 @@ MAX_SDP_BYTES = 16384
 MEDIA_LETTERS = "icbka"
 SESSION_LETTERS = "iuepcbtrzka"
 MAX_PORT_DIGITS = 5
+KNOWN_ATTRIBUTES = frozenset(
+    ("rtpmap", "fmtp", "ptime", "maxptime", "rtcp", "sendrecv", "sendonly", "recvonly", "inactive")
+)
+"""Names that need no look at their characters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,40 +80,44 @@ def parse_sdp(text: str, limits: SdpLimits = DEFAULT_LIMITS) -> SessionDescripti
 def _split(text: str, limits: SdpLimits) -> list[str]:
     if len(text) > limits.characters:
         raise SdpError(f"longer than {limits.characters} characters")
-    lines = text.replace("\r\n", "\n").rstrip("\n").split("\n")
+    text = text.replace("\r\n", "\n").rstrip("\n")
+    lines = text.split("\n")
     if len(lines) > limits.lines:
         raise SdpError(f"more than {limits.lines} lines")
-    for index, line in enumerate(lines):
-        if line[1:2] != "=" or len(line) > limits.line_characters:
-            raise SdpError(f"line {index + 1} is not type=value, or too long")
-        if not line.isprintable() and _has_controls(line):
-            raise SdpError(f"line {index + 1} has control characters")
+    # Most descriptions are clean and short as a whole, which is found out faster than line by line.
+    if len(text) > limits.line_characters or not text.replace("\n", "").isprintable():
+        for index, line in enumerate(lines):
+            if len(line) > limits.line_characters:
+                raise SdpError(f"line {index + 1} is too long")
+            if not line.isprintable() and _has_controls(line):
+                raise SdpError(f"line {index + 1} has control characters")
     return lines
 
 
 def _parse_sections(lines: list[str], position: int, limits: SdpLimits) -> list[_Section]:
     section = _Section(("", 0, "", ()))
     sections = [section]
+    attributes = section.attributes
     letters = SESSION_LETTERS
-    for index in range(position, len(lines)):
-        line = lines[index]
-        letter = line[0]
-        if letter == "a":
-            if len(section.attributes) >= limits.attributes:
-                raise SdpError(f"more than {limits.attributes} attributes in a section")
+    for line in lines[position:]:
+        kind = line[:2]
+        if kind == "a=":
             name, colon, value = line[2:].partition(":")
-            if not _is_token(name):
-                raise SdpError(f"line {index + 1} has no attribute name")
-            section.attributes.append((name, value if colon else None))
-        elif letter == "m":
+            if name not in KNOWN_ATTRIBUTES and not _is_token(name):
+                raise SdpError(f"{line[:40]!r} has no attribute name")
+            attributes.append((name, value if colon else None))
+            if len(attributes) > limits.attributes:
+                raise SdpError(f"more than {limits.attributes} attributes in a section")
+        elif kind == "m=":
             if len(sections) > limits.media:
                 raise SdpError(f"more than {limits.media} media sections")
             section = _Section(_parse_media(line[2:], limits))
+            attributes = section.attributes
             sections.append(section)
             letters = MEDIA_LETTERS
-        elif letter not in letters:
-            raise SdpError(f"line {index + 1}: {letter}= is unknown or out of place")
-        elif letter == "c" and section.connection is None:
+        elif kind[1:] != "=" or kind[0] not in letters:
+            raise SdpError(f"{line[:40]!r} is no type=value, unknown or out of place")
+        elif kind == "c=" and section.connection is None:
             section.connection = _parse_connection(line[2:])
     return sections
 

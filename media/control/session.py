@@ -117,8 +117,11 @@ class MediaSession:
         Raises:
             MediaError: INVALID_ARGUMENT, reason wrong_state: that cannot happen now.
         """
-        self.require(happened)
-        self.state = SESSION_TABLE[self.state, happened]
+        following = SESSION_TABLE.get((self.state, happened))
+        if following is None:
+            self.require(happened)
+        else:
+            self.state = following
 
     def require(self, planned: SessionInput) -> None:
         """Refuse what could not happen now.

@@ -91,6 +91,11 @@ class BatchQueue:
         return bool(self._waiting)
 
     @property
+    def has_unanswered(self) -> bool:
+        """Tell whether a batch waits for its replies."""
+        return bool(self._unanswered)
+
+    @property
     def is_idle(self) -> bool:
         """Tell whether nothing waits and nothing is unanswered."""
         return not self._waiting and not self._unanswered

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 from media.control.gen import rtpmanager_pb2 as pb
 from media.control.grpc_setup import EOF, KEEPALIVE_OPTIONS, grpc
 from signaling.mediapool.batches import BatchQueue, Execution, Result, lost
+from signaling.mediapool.gate import WriteGate
 
 log = logging.getLogger(__name__)
 
@@ -93,12 +95,10 @@ class MediaNode:
         self._is_stopping = False
         self._says_healthy = True
         self._away_since: float | None = None
-        self._wake: asyncio.Future[None] | None = None
+        self._gate: WriteGate | None = None
+        self._heard_at = 0.0
         self._call: Any = None
-        self._task: asyncio.Task[None] | None = None
-        self._sweeper: asyncio.TimerHandle | None = None
-        self._health_timer: asyncio.TimerHandle | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def healthy(self) -> bool:
@@ -109,21 +109,18 @@ class MediaNode:
 
     def start(self) -> None:
         """Begin to connect; needs a running event loop."""
-        self._loop = asyncio.get_running_loop()
-        self._away_since = self._loop.time()
-        self._task = self._loop.create_task(self._run())
-        self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
-        self._health_timer = self._loop.call_later(HEALTH_S, self._ask_health)
+        loop = asyncio.get_running_loop()
+        self._gate = WriteGate(loop)
+        self._away_since = time.monotonic()
+        activities = (self._run(self._gate), self._sweep(), self._ask_health())
+        self._tasks = [loop.create_task(activity) for activity in activities]
 
     async def stop(self) -> None:
         """Close the stream and fail what is unanswered."""
         self._is_stopping = True
-        for timer in (self._sweeper, self._health_timer):
-            if timer is not None:
-                timer.cancel()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         self._is_connected = False
         self._queue.fail_all(lost("the media pool was stopped"))
 
@@ -135,12 +132,11 @@ class MediaNode:
         A result is the reply message, or a `MediaError`; the awaitable itself never raises one. Requests of one
         call are executed together and in order; missing request ids are filled in.
         """
-        loop = self._loop or asyncio.get_running_loop()
-        future: asyncio.Future[list[Result]] = loop.create_future()
-        self._queue.add(Execution(requests, future, loop.time() + self._deadline_s))
-        wake = self._wake
-        if wake is not None and not wake.done():
-            wake.set_result(None)
+        future: asyncio.Future[list[Result]] = asyncio.get_running_loop().create_future()
+        self._queue.add(Execution(requests, future, time.monotonic() + self._deadline_s))
+        if self._gate is not None:
+            is_patient = isinstance(requests[0], pb.DestroySessionRequest)
+            self._gate.request(is_patient=is_patient, is_unanswered=self._queue.has_unanswered)
         return future
 
     def subscribe(self, session_id: str, callback: EventCallback) -> None:
@@ -153,7 +149,7 @@ class MediaNode:
 
     # --- The stream -----------------------------------------------------------------------------------------------
 
-    async def _run(self) -> None:
+    async def _run(self, gate: WriteGate) -> None:
         backoff_s = FIRST_BACKOFF_S
         async with grpc.aio.insecure_channel(self.address, options=list(CHANNEL_OPTIONS)) as channel:
             control: Any = channel.stream_stream(
@@ -164,7 +160,7 @@ class MediaNode:
             while True:
                 was_connected = False
                 try:
-                    was_connected = await self._serve(control(wait_for_ready=True))
+                    was_connected = await self._serve(control(wait_for_ready=True), gate)
                 except grpc.aio.AioRpcError as error:
                     log.info("control stream to %s ended: %s", self.address, error.details())
                 except asyncio.CancelledError:
@@ -175,7 +171,7 @@ class MediaNode:
                 backoff_s = FIRST_BACKOFF_S if was_connected else min(backoff_s * 2, LAST_BACKOFF_S)
                 await asyncio.sleep(backoff_s)
 
-    async def _serve(self, call: Any) -> bool:
+    async def _serve(self, call: Any, gate: WriteGate) -> bool:
         """Serve one stream until it ends; tell whether it came about."""
         self._call = call
         writer: asyncio.Task[None] | None = None
@@ -185,13 +181,16 @@ class MediaNode:
             if hello is EOF:
                 return False
             self._connected(hello)
-            writer = asyncio.create_task(self._write(call))
+            writer = asyncio.create_task(self._write(call, gate))
             while True:
                 replies = await call.read()
                 if replies is EOF:
                     return True
+                self._heard_at = time.monotonic()
                 if replies.batch_id:
                     self._queue.answered(replies)
+                    if not self._queue.has_unanswered:
+                        gate.answered()
                 for event in replies.events:
                     self._deliver(event)
         finally:
@@ -200,17 +199,17 @@ class MediaNode:
                 writer.cancel()
                 await asyncio.gather(writer, return_exceptions=True)
 
-    async def _write(self, call: Any) -> None:
-        assert self._loop is not None  # noqa: S101 - a stream exists only after start
+    async def _write(self, call: Any, gate: WriteGate) -> None:
         for batch in self._queue.unanswered():
             await call.write(batch)
+        gate.open()
         while True:
+            await gate.wait()
             message = self._queue.next_batch()
+            if self._queue.has_waiting:
+                gate.open()
             if message is not None:
                 await call.write(message)
-                continue
-            self._wake = self._loop.create_future()
-            await self._wake
 
     def _connected(self, hello: pb.ControlReplyBatch) -> None:
         if self.boot_id and hello.boot_id != self.boot_id:
@@ -221,15 +220,15 @@ class MediaNode:
         self._is_connected = True
         self._says_healthy = True
         self._away_since = None
+        self._heard_at = time.monotonic()
         log.info("rtpmanager %s at %s is connected", self.node_id, self.address)
 
     def _disconnected(self) -> bool:
         """Note the end of a stream; tell whether it had come about."""
         was_connected, self._is_connected = self._is_connected, False
-        self._wake = None
-        if was_connected and self._loop is not None:
+        if was_connected:
             self._epoch += 1
-            self._away_since = self._loop.time()
+            self._away_since = time.monotonic()
             log.warning("rtpmanager %s at %s is away", self.node_id, self.address)
         return was_connected
 
@@ -261,30 +260,32 @@ class MediaNode:
 
     # --- Timers ---------------------------------------------------------------------------------------------------
 
-    def _sweep(self) -> None:
-        assert self._loop is not None  # noqa: S101 - the timer exists only after start
-        now = self._loop.time()
-        if not self._queue.is_idle and self._queue.expire(now) and self._call is not None:
-            log.warning("rtpmanager %s does not answer; its stream is opened anew", self.node_id)
-            self._call.cancel()
-        if self._away_since is not None and now - self._away_since > self._gone_after_s:
-            self._away_since = None
-            if self.boot_id:
-                # Under another name, what the node still has of this process counts as abandoned there.
-                self._client_id = uuid.uuid4().hex
-                self._lose("the RTP manager is gone", before=self._epoch + 1)
-        self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            now = time.monotonic()
+            is_late = not self._queue.is_idle and self._queue.expire(now)
+            if is_late and self._is_connected and now - self._heard_at > self._deadline_s:
+                log.warning("rtpmanager %s does not answer; its stream is opened anew", self.node_id)
+                self._call.cancel()
+            if self._away_since is not None and now - self._away_since > self._gone_after_s:
+                self._away_since = None
+                self._give_up()
 
-    def _ask_health(self) -> None:
-        assert self._loop is not None  # noqa: S101 - the timer exists only after start
-        if self._is_connected:
-            self.execute(pb.HealthRequest()).add_done_callback(self._take_health)
-        self._health_timer = self._loop.call_later(HEALTH_S, self._ask_health)
+    def _give_up(self) -> None:
+        if self.boot_id:
+            # Under another name, what the node still has of this process counts as abandoned there.
+            self._client_id = uuid.uuid4().hex
+            self._lose("the RTP manager is gone", before=self._epoch + 1)
 
-    def _take_health(self, asked: asyncio.Future[list[Result]]) -> None:
-        if asked.cancelled():
-            return
-        reply = asked.result()[0]
+    async def _ask_health(self) -> None:
+        while True:
+            await asyncio.sleep(HEALTH_S)
+            if self._is_connected:
+                self._take_health(await self.execute(pb.HealthRequest()))
+
+    def _take_health(self, results: list[Result]) -> None:
+        reply = results[0]
         if isinstance(reply, pb.HealthReply):
             self._says_healthy = reply.healthy
             self.active_sessions = reply.active_sessions
