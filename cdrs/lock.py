@@ -6,6 +6,7 @@ Invariant: the kernel drops the lock with the process, however it ends, so nothi
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -41,9 +42,11 @@ class FileLock:
                 f"{self._path.parent} is in use by process {owner} ({self._purpose}); "
                 "give each signaling node a VAR_DIR of its own"
             ) from error
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         self._fd = fd
+        # The number is for the message of the next one only; a full disk must not keep a node from starting.
+        with contextlib.suppress(OSError):
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
         """Give the lock back; harmless when it is not held."""

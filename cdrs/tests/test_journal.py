@@ -242,3 +242,23 @@ async def test_it_says_on_the_log_what_it_could_never_write(
     await journal.call_ended(record)
     await journal.close()
     assert any(record.id in message for message in caplog.messages)
+
+
+async def test_it_starts_on_a_full_disk_and_writes_the_cut_off_calls_later(
+    open_journal: JournalMaker, tmp_path: Path, make_record: RecordMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = open_journal(note_delay_s=0.0)
+    record = make_record()
+    first.call_started(record)
+    await first.close()
+
+    def refuse(*arguments: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", refuse)
+        full.setattr(os, "pwrite", refuse)
+        again = open_journal()
+        assert "No space left" in str(again.problem)
+    await until(lambda: again.problem is None)
+    assert ended_ids(tmp_path) == [record.id]
