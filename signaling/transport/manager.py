@@ -41,21 +41,29 @@ def _ignore_message(data: bytes, flow: Flow) -> None:
 class TransportManager:
     """UDP and TCP on one port, and the resolver.
 
-    Set the three callbacks before `start`.
+    The callbacks are attributes and may be set until `start`.
 
     Args:
         config: addresses and limits.
+        on_message: called with each datagram or whole stream message and its flow.
+        on_connection_lost: called once with the flow of each connection that ended.
+        on_send_failed: called with the flow as given to `send`, when that send failed.
         resolver: resolves names; None makes one that reads the system's configuration.
     """
 
-    def __init__(self, config: TransportConfig, *, resolver: Resolver | None = None) -> None:
+    def __init__(
+        self,
+        config: TransportConfig,
+        *,
+        on_message: Callable[[bytes, Flow], None] = _ignore_message,
+        on_connection_lost: Callable[[Flow], None] = _ignore,
+        on_send_failed: Callable[[Flow], None] = _ignore,
+        resolver: Resolver | None = None,
+    ) -> None:
         self._config = config
-        self.on_message: Callable[[bytes, Flow], None] = _ignore_message
-        """Called with each datagram or whole stream message and its flow."""
-        self.on_connection_lost: Callable[[Flow], None] = _ignore
-        """Called once with the flow of each connection that ended."""
-        self.on_send_failed: Callable[[Flow], None] = _ignore
-        """Called with the flow as given to `send`, when that send failed."""
+        self.on_message = on_message
+        self.on_connection_lost = on_connection_lost
+        self.on_send_failed = on_send_failed
         self._resolver = resolver or Resolver(config)
         self._udp: UdpTransport | None = None
         self._tcp: TcpTransport | None = None
