@@ -83,8 +83,8 @@ def test_defaults_are_filled_in() -> None:
         (action("dial", target="user/1", timeout=0), "params.timeout", "must be at least 1"),
         (action("dial", target="user/1", timeout=601), "params.timeout", "must be at most 600"),
         (
-            action("dial", target="user/1", timout=3),
-            "params.timout",
+            action("dial", target="user/1", time_out=3),
+            "params.time_out",
             "is not a known field; is timeout meant?",
         ),
         (action("dial"), "params.target", "is required"),
