@@ -130,6 +130,7 @@ class SippRunner:
             "-nostdin",
         ]
         command += ["-t", transport, "-s", to or phone.username, "-au", phone.username, "-ap", phone.password]
+        command += ["-auth_uri", f"{to}@{phone.domain}" if to else phone.domain]
         command += ["-mi", "127.0.0.1", "-mp", str(phone.port + 2), "-cp", str(phone.port + 8)]
         command += [
             "-cid_str",

@@ -106,10 +106,10 @@ def test_a_phone_that_nobody_answers_times_out(stack: Stack, sipp: SippRunner) -
 
 
 @pytest.mark.parametrize("number", ["9002", "9003"])
-def test_a_peer_that_cannot_be_reached_is_unavailable(stack: Stack, sipp: SippRunner, number: str) -> None:
-    call = sipp.run("uac-refused", stack.phone(), to=number, STATUS=480)
+def test_a_peer_that_cannot_be_reached_times_out(stack: Stack, sipp: SippRunner, number: str) -> None:
+    call = sipp.run("uac-refused", stack.phone(), to=number, STATUS=408)
     row = stack.cdr(call.call_id, timeout_s=15)
-    assert (row["disposition"], row["hangup_cause"]) == ("FAILED", "unavailable")
+    assert (row["disposition"], row["hangup_cause"]) == ("NO_ANSWER", "timeout")
 
 
 def test_a_sip_uri_is_dialled_directly(stack: Stack, sipp: SippRunner) -> None:
@@ -183,7 +183,7 @@ def test_the_caller_may_hold_and_resume(stack: Stack, sipp: SippRunner) -> None:
 
 def test_the_callee_may_hold(stack: Stack, sipp: SippRunner) -> None:
     callee = sipp.answering("uas-reinvites")
-    call = sipp.run("uac-call-answered", stack.phone(), to=callee.username, options=("-d", "1500"))
+    call = sipp.run("uac-is-held", stack.phone(), to=callee.username, options=SHORT)
     assert stack.cdr(call.call_id)["hangup_by"] == "caller"
     sipp.wait_all()
 
@@ -226,7 +226,7 @@ def test_a_bye_outside_any_dialog_is_refused(stack: Stack, sipp: SippRunner) -> 
 def test_users_of_another_account_cannot_be_reached(stack: Stack, sipp: SippRunner) -> None:
     foreign = stack.phone("4001", domain="other.example")
     sipp.register(foreign)
-    call = sipp.run("uac-refused", stack.phone(), to="4001", STATUS=480)
+    call = sipp.run("uac-refused", stack.phone(), to="4001", STATUS=404)
     assert stack.cdr(call.call_id)["callee_user_id"] is None
 
 

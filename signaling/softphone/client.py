@@ -16,10 +16,12 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+import socket
+import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import pyVoIP
+import pyVoIP.VoIP  # before pyVoIP.SIP, which cannot be imported first: the two import each other
 from pyVoIP.SIP import SIPClient, SIPMessage, SIPMessageType
 
 CHALLENGES = {401: ("WWW-Authenticate", "Authorization"), 407: ("Proxy-Authenticate", "Proxy-Authorization")}
@@ -49,6 +51,14 @@ class Client(SIPClient):
         super().__init__(*args, **kwargs)
         self.on_progress, self.on_refused = on_progress, on_refused
         self._attempts: dict[str, Attempt] = {}
+
+    def start(self) -> None:
+        """Register and listen at once: pyVoIP begins to listen a second later, which every call would wait for."""
+        self.NSD = True
+        self.s = self.out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.s.bind((self.myIP, self.myPort))
+        self.register()
+        threading.Thread(target=self.recv_loop, name="SIP receive", daemon=True).start()
 
     # --- Digest ---------------------------------------------------------------------------------------------------
 

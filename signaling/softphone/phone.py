@@ -15,7 +15,7 @@ import time
 import warnings
 from collections.abc import Callable
 
-import pyVoIP
+import pyVoIP.VoIP  # before pyVoIP.SIP, which cannot be imported first: the two import each other
 from pyVoIP.SIP import SIPMessage
 from pyVoIP.VoIP import CallState, VoIPCall, VoIPPhone
 from pyVoIP.VoIP.status import PhoneStatus

@@ -31,7 +31,7 @@ class DebianBaresip:
         tone = audio.write_wav(directory / "played.wav", signal_)
         modules = "".join(f"module {MODULES}/{name}.so\n" for name in LOADED)
         (directory / "config").write_text(
-            f"net_interface lo\nsip_listen 127.0.0.1:{phone.port}\n"
+            f"net_interface 127.0.0.1\nsip_listen 127.0.0.1:{phone.port}\n"
             f"rtp_ports {phone.port + 2}-{phone.port + 7}\n"
             f"audio_source aufile,{tone}\naudio_player aufile,{self._recording}\naudio_alert aufile,{tone}\n"
             f"audio_srate 8000\naudio_channels 1\n{modules}"
