@@ -37,6 +37,18 @@ class Journal:
     """The journal of one signaling node in a directory of its own.
 
     ``open`` it, tell it of calls from one event loop, ``close`` it.
+
+    Args:
+        directory: made when missing; one process at a time may use it.
+        node_id: name of this signaling node.
+        max_segment_bytes: size at which a new file is begun.
+        max_held: most ended records kept in memory while the disk refuses or hangs.
+        max_wait_s: longest time until the future of `call_ended` is done.
+        commit_delay_s: how long ended calls gather before they are written together.
+        note_delay_s: how long a start or an answer may wait for company; what a SIGKILL can lose of them.
+        heartbeat_s: interval of the signs of life while calls are up; how exactly a crash is dated.
+        clock: seconds since the epoch.
+        on_commit: called in the journal's thread whenever ended calls reached the disk.
     """
 
     def __init__(
@@ -53,19 +65,6 @@ class Journal:
         clock: Callable[[], float] = time.time,
         on_commit: Callable[[], None] | None = None,
     ) -> None:
-        """
-        Args:
-            directory: made when missing; one process at a time may use it.
-            node_id: name of this signaling node.
-            max_segment_bytes: size at which a new file is begun.
-            max_held: most ended records kept in memory while the disk refuses or hangs.
-            max_wait_s: longest time until the future of `call_ended` is done.
-            commit_delay_s: how long ended calls gather before they are written together.
-            note_delay_s: how long a start or an answer may wait for company; what a SIGKILL can lose of them.
-            heartbeat_s: interval of the signs of life while calls are up; how exactly a crash is dated.
-            clock: seconds since the epoch.
-            on_commit: called in the journal's thread whenever ended calls reached the disk.
-        """
         self._directory = directory
         self._committer = Committer(
             directory, node_id, max_segment_bytes=max_segment_bytes, max_held=max_held, clock=clock

@@ -112,12 +112,7 @@ class RowBuilder:
             str(record.disposition),
             str(record.hangup_cause),
             str(record.hangup_by),
-            number("sip_status", record.sip_status, 999),
-            number("rtp_packets_sent", record.rtp_packets_sent, _MAX_BIGINT),
-            number("rtp_packets_recv", record.rtp_packets_recv, _MAX_BIGINT),
-            number("rtp_packets_lost", record.rtp_packets_lost, _MAX_BIGINT),
-            measure("rtp_jitter_ms", record.rtp_jitter_ms),
-            measure("mos_score", record.mos_score),
+            *_figures(record),
             text(record.codec, _WIDTHS["codec"]),
             text(record.route_id, _WIDTHS["route_id"]),
             text(record.signaling_server, _WIDTHS["signaling_server"]),
@@ -142,6 +137,18 @@ class RowBuilder:
             return self._adapt_datetime(datetime.fromtimestamp(value, UTC))
         except (ValueError, OverflowError, OSError) as error:
             raise BadRecord(f"{name} is not a time: {value!r}") from error
+
+
+def _figures(record: CallRecord) -> tuple[Any, ...]:
+    """Return the values from ``sip_status`` to ``mos_score``."""
+    return (
+        number("sip_status", record.sip_status, 999),
+        number("rtp_packets_sent", record.rtp_packets_sent, _MAX_BIGINT),
+        number("rtp_packets_recv", record.rtp_packets_recv, _MAX_BIGINT),
+        number("rtp_packets_lost", record.rtp_packets_lost, _MAX_BIGINT),
+        measure("rtp_jitter_ms", record.rtp_jitter_ms),
+        measure("mos_score", record.mos_score),
+    )
 
 
 def text(value: str, width: int) -> str:
