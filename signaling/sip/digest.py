@@ -14,11 +14,8 @@ from dataclasses import dataclass
 
 from signaling.sip.errors import LocalProtocolError
 from signaling.sip.grammar import (
-    TOKEN,
     bad_request,
-    end_of_quoted,
     quote_string,
-    split_outside,
     unquote_string,
 )
 
@@ -31,6 +28,10 @@ MAX_NONCE_COUNT = 2**32 - 1
 MAX_AUTH_PARAMS = 32
 """More parameters than any scheme defines; bounds the work on one header."""
 
+_AUTH_PARAM = re.compile(
+    r"""[ \t]*+([A-Za-z0-9\-.!%*_+`'~]++)[ \t]*+=[ \t]*+"""
+    r"""(?:("(?:[^"\\]++|\\.)*+")|([A-Za-z0-9\-.!%*_+`'~]++))[ \t]*+(?:(,)|\Z)"""
+)
 _NONCE_COUNT = re.compile(r"[0-9A-Fa-f]{8}")
 
 
@@ -222,22 +223,19 @@ def _parse_auth_params(text: str) -> dict[str, str]:
     scheme, _, rest = text.strip(" \t").partition(" ")
     if scheme.lower() != "digest":
         raise bad_request("not Digest authentication")
-    pieces = split_outside(rest, ",")
-    if len(pieces) > MAX_AUTH_PARAMS:
-        raise bad_request("too many authentication parameters")
     params: dict[str, str] = {}
-    for piece in pieces:
-        name, equals, value = piece.partition("=")
-        name, value = name.strip(" \t"), value.strip(" \t")
-        if not equals or TOKEN.fullmatch(name) is None or name.lower() in params:
-            raise bad_request("bad authentication parameter")
-        if value[:1] == '"':
-            if end_of_quoted(value, 0) != len(value):
-                raise bad_request("text after a quoted parameter")
-        elif TOKEN.fullmatch(value) is None:
-            raise bad_request("bad authentication parameter")
-        params[name.lower()] = unquote_string(value)
-    return params
+    start = 0
+    # match() in a loop, not finditer(), which would look for a start at every character of a bad header.
+    while (match := _AUTH_PARAM.match(rest, start)) is not None:
+        name, quoted, token, comma = match.groups()
+        name = name.lower()
+        if name in params or len(params) == MAX_AUTH_PARAMS:
+            raise bad_request("repeated authentication parameter, or too many")
+        params[name] = token if quoted is None else unquote_string(quoted)
+        if not comma:
+            return params
+        start = match.end()
+    raise bad_request("bad authentication parameter")
 
 
 def _required(params: dict[str, str], name: str) -> str:

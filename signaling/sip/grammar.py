@@ -148,26 +148,24 @@ def split_outside(text: str, separator: str) -> list[str]:
     """
     if '"' not in text and "<" not in text:
         return [part.strip(" \t") for part in text.split(separator)]
+    piece = _PIECES[separator]
     parts: list[str] = []
-    part_start = position = 0
-    for match in _SPECIAL[separator].finditer(text):
-        at = match.start()
-        if at < position:
-            continue
-        if text[at] == '"':
-            position = end_of_quoted(text, at)
-        elif text[at] == "<":
-            position = text.find(">", at) + 1
-            if position == 0:
-                raise bad_request("unbalanced angle brackets")
-        else:
-            parts.append(text[part_start:at].strip(" \t"))
-            part_start = position = at + 1
-    parts.append(text[part_start:].strip(" \t"))
+    start = 0
+    while (match := piece.match(text, start)) is not None:
+        end = match.end()
+        parts.append(text[start:end].strip(" \t"))
+        if end == len(text):
+            break
+        if text[end] != separator:
+            raise bad_request("unbalanced quotes or angle brackets")
+        start = end + 1
     return parts
 
 
-_SPECIAL = {",": re.compile(r'[,"<]'), ";": re.compile(r'[;"<]')}
+_PIECES = {
+    separator: re.compile(rf"""(?:[^"<{separator}]++|"(?:[^"\\]++|\\.)*+"|<[^>]*+>)*+""", re.DOTALL)
+    for separator in (",", ";")
+}
 
 
 def parse_params(text: str) -> Params:

@@ -106,15 +106,20 @@ class StreamFramer:
         return length
 
 
+_FOLD_STARTS = frozenset({" ", "\t"})
+_LENGTH_STARTS = frozenset("cClL")
 _PING_STARTS = (b"\r", b"\r\n", b"\r\n\r")
 
 
 def _content_length(head: bytes, limit: int) -> int:
     """Return the one Content-Length of a head; raise RemoteProtocolError(400) when absent, repeated or bad."""
+    lines = split_lines(head)
+    if any(line[:1] in _FOLD_STARTS for line in lines):
+        lines = unfold(lines)
     matches = [
         line[match.end() :]
-        for line in unfold(split_lines(head))
-        if (match := _CONTENT_LENGTH.match(line)) is not None
+        for line in lines
+        if line[:1] in _LENGTH_STARTS and (match := _CONTENT_LENGTH.match(line)) is not None
     ]
     if len(matches) != 1:
         raise bad_request("Content-Length is missing" if not matches else "Content-Length is repeated")
