@@ -19,6 +19,8 @@ ROLE_OF_COMMAND = {
 def main() -> None:
     """Run one command; a setting that cannot be used ends it with one line and exit code 2."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "switchboard.settings")
+    # The database, the journal and the demo passwords are nobody else's business on a shared machine.
+    os.umask(0o077)
     flags_to_environ(sys.argv, os.environ, ROLE_OF_COMMAND)
     from django.core.management import execute_from_command_line
 
