@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one shape of every REST error: a sentence, a code, and pointers to the fields at fault.
+
+``{"error": "sentence", "code": "NOT_FOUND", "fields": {"actions[0].params.target": ["…"]}}``; ``fields`` is there
+when something in the request is to be corrected. Used by every process that serves REST; knows no view and no model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied
+from django.core.exceptions import ValidationError as ModelValidationError
+from django.db import DatabaseError, DataError, IntegrityError
+from django.db.models import ProtectedError
+from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
+from django.views import defaults
+from rest_framework import exceptions, status
+from rest_framework.response import Response
+from rest_framework.settings import api_settings
+from rest_framework.views import set_rollback
+
+CODES: Mapping[int, str] = {
+    400: "INVALID",
+    401: "UNAUTHENTICATED",
+    403: "FORBIDDEN",
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    406: "NOT_ACCEPTABLE",
+    409: "CONFLICT",
+    413: "TOO_LARGE",
+    415: "UNSUPPORTED_MEDIA_TYPE",
+    429: "RATE_LIMITED",
+    500: "INTERNAL",
+    501: "NOT_IMPLEMENTED",
+    503: "UNAVAILABLE",
+}
+"""HTTP status → code; a client decides on the code and shows the sentence."""
+
+
+class Conflict(exceptions.APIException):
+    """The request does not fit the present state."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_detail = "This does not fit the present state."
+
+
+class TooLarge(exceptions.APIException):
+    """The body or the number of its entries is over the limit."""
+
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_detail = "The request is too large."
+
+
+class Unavailable(exceptions.APIException):
+    """Something that the request needs is away; trying again later may help."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = "This is not available at the moment."
+
+
+class NotAvailableYet(exceptions.APIException):
+    """The interface is known, the function is not part of this version."""
+
+    status_code = status.HTTP_501_NOT_IMPLEMENTED
+    default_detail = "This version cannot do that."
+
+
+def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response | None:
+    """Return the answer to an exception of a view (``REST_FRAMEWORK["EXCEPTION_HANDLER"]``); None: it is a bug."""
+    known = _as_api_exception(error)
+    if known is None:
+        return None
+    headers: dict[str, str] = {}
+    challenge, wait_s = getattr(known, "auth_header", None), getattr(known, "wait", None)
+    if challenge:
+        headers["WWW-Authenticate"] = challenge
+    if wait_s is not None:
+        headers["Retry-After"] = str(max(1, round(wait_s)))
+    set_rollback()
+    return Response(_body_of(known), status=known.status_code, headers=headers)
+
+
+def error_body(
+    status_code: int, sentence: str, fields: Mapping[str, Sequence[str]] | None = None
+) -> dict[str, Any]:
+    """Return the body of an error answer."""
+    body: dict[str, Any] = {"error": sentence, "code": CODES.get(status_code, f"HTTP_{status_code}")}
+    if fields:
+        body["fields"] = {path: list(messages) for path, messages in fields.items()}
+    return body
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """Answer 404: JSON below ``/api/``, a page elsewhere (``handler404``)."""
+    if request.path.startswith("/api/"):
+        return JsonResponse(error_body(404, "There is nothing at this address."), status=404)
+    return defaults.page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponseBase:
+    """Answer 500: JSON below ``/api/``, a page elsewhere (``handler500``)."""
+    if request.path.startswith("/api/"):
+        return JsonResponse(error_body(500, "Something went wrong here; it was logged."), status=500)
+    return defaults.server_error(request)
+
+
+def pointers(detail: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every message of a validation error with the path of its field, such as ``actions[0].params.file``."""
+    if isinstance(detail, Mapping):
+        for key, value in detail.items():
+            name = "" if key in (api_settings.NON_FIELD_ERRORS_KEY, NON_FIELD_ERRORS) else str(key)
+            yield from pointers(value, f"{path}.{name}" if path and name else path or name)
+    elif isinstance(detail, Sequence) and not isinstance(detail, str):
+        for index, value in enumerate(detail):
+            nested = isinstance(value, (Mapping, Sequence)) and not isinstance(value, str)
+            yield from pointers(value, f"{path}[{index}]" if nested else path)
+    else:
+        yield path, str(detail)
+
+
+def _as_api_exception(error: Exception) -> exceptions.APIException | None:
+    match error:
+        case exceptions.APIException():
+            return error
+        case Http404():
+            return exceptions.NotFound("There is no such thing, or not for you.")
+        case PermissionDenied():
+            return exceptions.PermissionDenied()
+        case ModelValidationError():
+            return exceptions.ValidationError(
+                error.message_dict if hasattr(error, "error_dict") else error.messages
+            )
+        case ProtectedError():
+            return Conflict("This is still in use and cannot be deleted.")
+        case IntegrityError():
+            return Conflict("Another row was changed at the same time; look again and repeat.")
+        case DataError():
+            return exceptions.ValidationError("A value cannot be stored as it is.")
+        case DatabaseError():
+            return Unavailable("The database does not answer.")
+        case _:
+            return None
+
+
+def _body_of(error: exceptions.APIException) -> dict[str, Any]:
+    if not isinstance(error.detail, (list, dict)):
+        return error_body(error.status_code, _sentence(str(error.detail)))
+    general: list[str] = []
+    fields: dict[str, list[str]] = {}
+    for path, message in pointers(error.detail):
+        if path:
+            fields.setdefault(path, []).append(message)
+        else:
+            general.append(message)
+    if fields:
+        general.append(f"Not valid: {', '.join(fields)}.")
+    return error_body(error.status_code, " ".join(map(_sentence, general)), fields)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
