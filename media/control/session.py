@@ -223,6 +223,7 @@ class MediaSession:
         self.advance(SessionInput.NEGOTIATED)
         self._direction = COMMON[self._offered_direction, MIRRORED[answer.direction]]
         self._agree(agreement, answer)
+        self.offer_is_open = False
 
     def needs_remote(self, before: RemoteAudio | None) -> bool:
         """Tell, once per completed exchange or changed answer, that the engine must learn the remote's address.
