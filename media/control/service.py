@@ -24,7 +24,7 @@ from media.control.grpc_setup import grpc
 from media.control.manager import SessionManager
 from media.control.media_events import PlaybackChanged
 from media.control.replays import ReplayCache
-from media.control.verbs import INTERNAL_ERROR, VerbRunner, kind_of_method
+from media.control.verbs import INTERNAL_ERROR, VerbRunner, kind_of_method, progress_s
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class RtpManagerService:
                 play_id,
                 request.file,
                 repeat=request.repeat,
-                progress_s=request.progress_interval_ms / 1000 or DEFAULT_PROGRESS_S,
+                progress_s=progress_s(request, DEFAULT_PROGRESS_S),
                 listener=events.put_nowait,
             )
         except MediaError as error:

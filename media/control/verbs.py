@@ -17,6 +17,9 @@ from media.control.replays import ReplayCache
 from media.control.results import Created, Negotiated, NodeHealth
 from media.control.sdp_parser import MAX_SDP_BYTES
 
+MIN_PROGRESS_MS = 20
+"""One packet of audio."""
+
 INTERNAL_ERROR = MediaError(ErrorCode.INTERNAL, "internal error; the log has more")
 DONE = ()
 """The outcome of requests that return nothing."""
@@ -151,10 +154,16 @@ def _play(manager: SessionManager, request: pb.PlayAudioRequest, owner: str) -> 
         request.play_id,
         request.file,
         repeat=request.repeat,
-        progress_s=request.progress_interval_ms / 1000,
+        progress_s=progress_s(request, 0.0),
         owner=owner,
     )
     return DONE
+
+
+def progress_s(request: pb.PlayAudioRequest, default_s: float) -> float:
+    """Return how often progress is reported, in seconds; 0 for never."""
+    asked_ms = request.progress_interval_ms
+    return max(asked_ms, MIN_PROGRESS_MS) / 1000 if asked_ms else default_s
 
 
 def _stop(manager: SessionManager, request: pb.StopAudioRequest, owner: str) -> object:

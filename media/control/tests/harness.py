@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from media.control.addresses import AddressBook
 from media.control.config import RtpConfig
 from media.control.errors import ErrorCode, MediaError, Reason
 from media.control.manager import SessionManager
+from media.control.server import RtpServer
 from media.control.tests.descriptions import sdp
 from media.control.tests.fake_engine import FakeEngine, NoPort
 
@@ -117,3 +119,30 @@ class Node:
         """Let the event loop take the engine's events and run what is ready."""
         for _ in range(5):
             await asyncio.sleep(0)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Return when the condition holds; for what happens behind a socket or a timer."""
+    while not condition():  # noqa: ASYNC110 - nothing signals what is waited for
+        await asyncio.sleep(0.001)
+
+
+class Served:
+    """An RTP manager on a fake engine behind a real gRPC server."""
+
+    def __init__(self, **changes: Any) -> None:
+        self.engine = FakeEngine()
+        self.prompts = Prompts()
+        self.server = RtpServer(make_config(**changes), self.engine, self.prompts, ports_exhausted=NoPort)
+
+    async def __aenter__(self) -> Served:
+        await self.server.start()
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.server.stop()
+
+    @property
+    def target(self) -> str:
+        """Where it listens."""
+        return f"127.0.0.1:{self.server.port}"

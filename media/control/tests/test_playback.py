@@ -4,7 +4,7 @@ import pytest
 from media.control.errors import MediaError, Reason
 from media.control.media_events import PlaybackChanged, PlaybackState
 from media.control.tests.descriptions import sdp
-from media.control.tests.harness import CALLER_IP, A, Clip
+from media.control.tests.harness import CALLER_IP, A, Clip, until
 
 STARTED, PROGRESS, COMPLETED, ERROR, STOPPED = PlaybackState
 
@@ -100,8 +100,7 @@ async def test_an_engine_that_refuses_the_audio_is_an_error_event(answered):
 async def test_progress_is_reported_while_it_plays_and_not_after(answered):
     answered.manager.play(A, "p1", "greeting", progress_s=0.001)
     answered.engine.happen("play_started", A, "p1")
-    while (("p1", PROGRESS)) not in states(answered):
-        await answered.settle()
+    await until(lambda: ("p1", PROGRESS) in states(answered))
     answered.manager.stop(A)
     assert states(answered)[-1] == ("p1", STOPPED)
     count = len(answered.events)

@@ -7,7 +7,7 @@ from media.control.remote_audio import read_remote_audio
 from media.control.session import MediaSession
 from media.control.supervision import Supervisor
 from media.control.tests.descriptions import sdp
-from media.control.tests.harness import A, B, Node
+from media.control.tests.harness import A, B, Node, until
 
 INACTIVITY_S, ORPHAN_S, HELD_ORPHAN_S = 30.0, 120.0, 1800.0
 
@@ -103,8 +103,7 @@ async def test_an_orphan_is_ended_by_the_node_itself():
     node = Node(inactivity_s=0.02, orphan_factor=1.0)
     node.connect()
     node.engine.happen("inactive", A)
-    while A in node.manager.sessions:
-        await node.settle()
+    await until(lambda: A not in node.manager.sessions)
     kinds = [type(event) for _, event in node.events]
     assert kinds[-1] is SessionExpired
     assert list(node.engine.sessions) == [B]
