@@ -16,6 +16,7 @@ mod payload_map;
 mod playback;
 mod port_pool;
 mod relay;
+mod relay_timers;
 mod reports;
 pub mod rtcp;
 pub mod rtp;

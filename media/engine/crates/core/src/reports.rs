@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! RTCP of the engine's own: what it sends while it is an end point, and what remotes report back.
 //!
-//! A bridged session relays its remotes' reports and sends none; the engine is then not part of the
-//! conversation. Intervals vary between half and one and a half of five seconds (RFC 3550 6.2, 6.3.1), drawn from
+//! A bridged session relays its remotes' reports and sends none while it plays nothing; the engine is then not
+//! part of the conversation. Intervals vary between half and one and a half of five seconds (RFC 3550 6.2, 6.3.1), drawn from
 //! a generator seeded by the session, so that nothing here needs a random source.
 
 use crate::rtcp::{Compound, ReportBlock, SenderInfo, write_report};
@@ -82,10 +82,12 @@ pub(crate) fn next_interval_us(state: &mut u32) -> u64 {
 impl Session {
     /// Writes the report that is due, unless the session has nothing to report: SR while it plays or has
     /// played since the last report, else RR for what it receives (RFC 3550 6.4).
+    ///
+    /// The caller asks only for sessions that are an end point.
     pub(crate) fn write_own_report(&mut self, out: &mut Vec<u8>, ntp: u64, cname: &str, now_us: u64) -> bool {
         let has_sent = self.own_stream.packets != self.reported_packets;
         let has_received = self.reception.packets() != self.reported_received;
-        if self.peer.is_some() || !(has_sent || has_received) {
+        if !(has_sent || has_received) {
             return false;
         }
         let mut block = self.reception.report();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The loop: calls are spread over twenty slots of a millisecond, each slot sends its calls' packets, and what
+//! The loop: calls are spread over 200 slots of 0.1 ms, each slot sends its calls' packets, and what
 //! came back is read.
 //!
 //! Waking for each packet would be charged to the relay, whose sending would have to wake the generator; phones
@@ -15,8 +15,10 @@ use crate::options::Options;
 use crate::poll::{BATCH, Poll};
 use crate::report::Report;
 
-const SLOTS: usize = 20;
-const SLOT: Duration = Duration::from_millis(1);
+const SLOTS: usize = 200;
+const SLOT: Duration = Duration::from_micros(100);
+/// A slot that begins later than this is counted as late.
+const LATE: Duration = Duration::from_millis(1);
 /// Packets that take longer than this after the end count as lost.
 const DRAIN: Duration = Duration::from_millis(500);
 /// One call in so many is a probe; no multiple of the slots, so that probes are in all of them.
@@ -60,6 +62,7 @@ impl Count {
 
 /// Drives all calls and measures.
 pub(crate) fn run(options: &Options) -> io::Result<Report> {
+    cpu::sleep_precisely();
     if let Some(core) = options.cpu {
         cpu::pin_to(core)?;
     }
@@ -96,7 +99,7 @@ impl Run {
         let mut slot = 0;
         while due < until {
             self.receive_until(due)?;
-            if self.clock.elapsed() > due + SLOT {
+            if self.clock.elapsed() > due + LATE {
                 self.slots_late += 1;
             }
             self.send_slot(slot);

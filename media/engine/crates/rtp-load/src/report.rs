@@ -15,7 +15,7 @@ pub(crate) struct Report {
     /// One latency per packet of the probe calls that was sent in the span and arrived.
     pub(crate) latencies_us: Vec<u32>,
     pub(crate) server_cpu_ns: Option<u64>,
-    /// Slots that began more than a slot late: above a few per cent, the generator itself was too slow.
+    /// Slots that began more than a millisecond late; if there are many, the generator was too slow.
     pub(crate) slots_late: u64,
 }
 

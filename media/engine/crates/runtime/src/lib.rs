@@ -6,6 +6,7 @@
 //! worker, so packets cross no lock. It must not know Python.
 
 mod address;
+mod batch;
 mod clock;
 mod engine;
 mod error;
@@ -14,6 +15,7 @@ mod options;
 mod ports;
 mod prompts;
 mod random;
+mod sockets;
 mod sys;
 mod worker;
 

@@ -11,20 +11,19 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
-use media_core::{AdaptiveTick, Component, Forward, Relay, RelayConfig, Session, SessionKey};
+use media_core::{AdaptiveTick, Relay, RelayConfig, Session, SessionKey};
 
-use crate::address::RawAddress;
+use crate::batch::Batch;
 use crate::clock::Clock;
 use crate::error::EngineError;
 use crate::events::EventQueue;
 use crate::options::EngineOptions;
 use crate::ports::SocketPair;
-use crate::sys::{self, Epoll, EventFd, NO_READINESS, Readiness};
+use crate::sockets::{Sockets, from_token};
+use crate::sys::{Epoll, EventFd, NO_READINESS, Readiness};
 
 /// Datagrams handled under one hold of the lock: about a millisecond of work at most.
 const BATCH: usize = 256;
-/// The largest datagram that is relayed; RTP stays below the path MTU.
-const BUFFER_LEN: usize = 4096;
 const WAKE_TOKEN: u64 = u64::MAX;
 /// How often a worker lets waiting control calls go first before it takes the lock anyway, and for how long.
 const YIELDS: usize = 5;
@@ -34,11 +33,9 @@ const YIELD_TIME: Duration = Duration::from_micros(20);
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) relay: Relay,
-    /// By slot of the session, with the generation that the slot had.
-    sockets: Vec<Option<(u32, SocketPair)>>,
+    pub(crate) sockets: Sockets,
     /// When the thread will next look at its deadlines by itself.
     wakes_at_us: u64,
-    is_ipv6: bool,
 }
 
 /// A worker as the engine sees it.
@@ -57,53 +54,15 @@ pub(crate) struct Worker {
     tick_above_pps: u64,
 }
 
-fn token(key: SessionKey, component: Component) -> u64 {
-    let odd = u64::from(component == Component::Rtcp);
-    u64::from(key.generation) << 33 | u64::from(key.slot) << 1 | odd
-}
-
-fn from_token(token: u64) -> (SessionKey, Component) {
-    let key = SessionKey { slot: (token >> 1) as u32, generation: (token >> 33) as u32 };
-    (key, if token & 1 == 0 { Component::Rtp } else { Component::Rtcp })
-}
-
 impl State {
-    fn sockets(&self, key: SessionKey) -> Option<&SocketPair> {
-        let (generation, pair) = self.sockets.get(key.slot as usize)?.as_ref()?;
-        (*generation == key.generation).then_some(pair)
-    }
-
-    fn receive_one(&mut self, key: SessionKey, component: Component, buffer: &mut [u8], now_us: u64) {
-        let Some(pair) = self.sockets(key) else { return };
-        // Nothing to read, or an error that an earlier send left behind: level triggering comes back.
-        let Ok((length, Some(source))) = sys::receive(pair.fd(component), buffer) else { return };
-        let Some(packet) = buffer.get_mut(..length) else {
-            return self.relay.record_oversized(key);
-        };
-        if let Some(forward) = self.relay.receive(key, component, packet, source, now_us) {
-            self.send(&forward, length, buffer);
-        }
-    }
-
-    fn send(&mut self, forward: &Forward, length: usize, buffer: &[u8]) {
-        let destination = RawAddress::new(forward.destination, self.is_ipv6);
-        let Some(pair) = self.sockets(forward.key) else { return };
-        if sys::send(pair.fd(forward.component), &buffer[..length], &destination).is_err() {
-            self.relay.record_send_error(forward.key);
-        }
-    }
-
     /// Sends what is due and gives the number of datagrams.
     fn handle_timer(&mut self, now_us: u64) -> usize {
-        let Self { relay, sockets, is_ipv6, .. } = self;
+        let Self { relay, sockets, .. } = self;
         let (mut sent, mut failed) = (0, Vec::new());
         relay.handle_timer(now_us, &mut |transmit| {
             sent += 1;
-            let forward = transmit.forward;
-            let destination = RawAddress::new(forward.destination, *is_ipv6);
-            let Some(Some((_, pair))) = sockets.get(forward.key.slot as usize) else { return };
-            if sys::send(pair.fd(forward.component), transmit.packet, &destination).is_err() {
-                failed.push(forward.key);
+            if !sockets.send(&transmit.forward, transmit.packet) {
+                failed.push(transmit.forward.key);
             }
         });
         for key in failed {
@@ -123,8 +82,8 @@ impl Worker {
     ) -> io::Result<Self> {
         let (epoll, wake) = (Epoll::new()?, EventFd::new()?);
         epoll.add(wake.fd(), WAKE_TOKEN)?;
-        let is_ipv6 = options.bind_ip.is_ipv6();
-        let state = State { relay: Relay::new(relay), sockets: Vec::new(), wakes_at_us: u64::MAX, is_ipv6 };
+        let sockets = Sockets::new(options.bind_ip.is_ipv6());
+        let state = State { relay: Relay::new(relay), sockets, wakes_at_us: u64::MAX };
         Ok(Self {
             number,
             state: Mutex::new(state),
@@ -145,7 +104,11 @@ impl Worker {
         self.waiting_calls.fetch_add(1, Ordering::Relaxed);
         let locked = self.state.lock();
         self.waiting_calls.fetch_sub(1, Ordering::Relaxed);
-        let mut state = locked.map_err(|_| EngineError::WorkerFailed(self.number))?;
+        let mut state = locked.map_err(|_| {
+            // The thread may be asleep; woken, it finds the same and reports it.
+            self.wake.signal();
+            EngineError::WorkerFailed(self.number)
+        })?;
         if self.failed.load(Ordering::Acquire) {
             return Err(EngineError::WorkerFailed(self.number));
         }
@@ -165,35 +128,17 @@ impl Worker {
         pair: SocketPair,
         now_us: u64,
     ) -> io::Result<SessionKey> {
-        let (rtp, rtcp) = (pair.fd(Component::Rtp), pair.fd(Component::Rtcp));
         let key = state.relay.insert(session, now_us);
-        let slot = key.slot as usize;
-        if state.sockets.len() <= slot {
-            state.sockets.resize_with(slot + 1, || None);
-        }
-        state.sockets[slot] = Some((key.generation, pair));
-        let watched = self
-            .epoll
-            .add(rtp, token(key, Component::Rtp))
-            .and_then(|()| self.epoll.add(rtcp, token(key, Component::Rtcp)));
-        if let Err(error) = watched {
+        let watched = state.sockets.insert(&self.epoll, key, pair);
+        if watched.is_err() {
             state.relay.remove(key);
-            state.sockets[slot] = None;
-            return Err(error);
         }
-        Ok(key)
+        watched.map(|()| key)
     }
 
     /// Takes the sockets of a session out of the watch; the caller closes or moves them.
     pub(crate) fn release_sockets(&self, state: &mut State, key: SessionKey) -> Option<SocketPair> {
-        let entry = state.sockets.get_mut(key.slot as usize)?;
-        let (_, pair) = entry.take_if(|(generation, _)| *generation == key.generation)?;
-        for component in [Component::Rtp, Component::Rtcp] {
-            // Explicit, because a forked child that still holds the descriptor would keep the watch alive. It
-            // can fail only for a descriptor that is not watched, which is the aim.
-            let _ = self.epoll.remove(pair.fd(component));
-        }
-        Some(pair)
+        state.sockets.remove(&self.epoll, key)
     }
 
     pub(crate) fn stop(&self) {
@@ -220,36 +165,41 @@ impl Worker {
 
     fn run(&self) -> io::Result<()> {
         let mut ready = [NO_READINESS; BATCH];
-        let mut buffer = [0; BUFFER_LEN];
+        let mut batch = Batch::new();
         let mut tick = AdaptiveTick::new(self.tick_above_pps, self.clock.now_us());
         let mut timeout_ms = 0;
         while !self.stopping.load(Ordering::Acquire) {
-            let batch = self.epoll.wait(&mut ready, timeout_ms)?;
-            let is_full = batch.len() == BATCH;
-            let now_us = self.clock.now_us();
+            let ready = self.epoll.wait(&mut ready, timeout_ms)?;
+            let is_full = ready.len() == BATCH;
             let mut state = self.lock_politely()?;
-            for readiness in batch {
-                self.handle_readiness(&mut state, *readiness, &mut buffer, now_us);
-            }
-            let packets = batch.len() + state.handle_timer(now_us);
-            self.events.extend(|| state.relay.next_event());
+            let now_us = self.clock.now_us();
+            let packets = self.handle_batch(&mut state, ready, &mut batch, now_us);
             let is_ticking = tick.record(packets, now_us);
             timeout_ms = if is_ticking || is_full { 0 } else { self.timeout_ms(&mut state) };
             drop(state);
             if is_ticking && !is_full {
-                thread::sleep(self.tick);
+                // Batches begin a tick apart: the work of one does not add to the delay of the next.
+                let spent = Duration::from_micros(self.clock.now_us() - now_us);
+                thread::sleep(self.tick.saturating_sub(spent));
             }
         }
         Ok(())
     }
 
-    fn handle_readiness(&self, state: &mut State, ready: Readiness, buffer: &mut [u8], now_us: u64) {
-        if ready.u64 == WAKE_TOKEN {
-            self.wake.clear();
-        } else {
-            let (key, component) = from_token(ready.u64);
-            state.receive_one(key, component, buffer, now_us);
+    /// Relays what is readable, sends what is due and gives the number of datagrams.
+    fn handle_batch(&self, state: &mut State, ready: &[Readiness], batch: &mut Batch, now_us: u64) -> usize {
+        for readiness in ready {
+            if readiness.u64 == WAKE_TOKEN {
+                self.wake.clear();
+                continue;
+            }
+            let (key, component) = from_token(readiness.u64);
+            batch.receive(&mut state.relay, &state.sockets, key, component);
         }
+        batch.forward(&mut state.relay, &state.sockets, now_us);
+        let sent = state.handle_timer(now_us);
+        self.events.extend(|| state.relay.next_event());
+        ready.len() + sent
     }
 
     /// The lock is not fair: a saturated worker would take it again before a woken call gets it.
@@ -278,4 +228,50 @@ impl Worker {
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use media_core::RelayConfig;
+
+    use super::*;
+    use crate::events::EngineEvent;
+
+    fn worker() -> (Arc<Worker>, Arc<EventQueue>) {
+        let events = Arc::new(EventQueue::new().unwrap());
+        let config = RelayConfig { cname: String::new(), ntp_at_zero: 0 };
+        let options = EngineOptions::default();
+        let worker = Worker::new(3, &options, config, Clock::start(), events.clone()).unwrap();
+        (Arc::new(worker), events)
+    }
+
+    #[test]
+    fn it_reports_its_own_end_when_the_state_was_left_half_changed() {
+        let (worker, events) = worker();
+        let thread = worker.spawn().unwrap();
+        let panicked = catch_unwind(AssertUnwindSafe(|| worker.command(|_, _| panic!("half way"))));
+        assert!(panicked.is_err());
+        assert!(matches!(worker.command(|_, _| ()), Err(EngineError::WorkerFailed(3))));
+        thread.join().unwrap();
+        let [EngineEvent::Fatal { worker: number, detail }] = &events.drain()[..] else {
+            panic!("not one fatal event");
+        };
+        assert_eq!((*number, detail.as_str()), (3, "a control call panicked"));
+    }
+
+    #[test]
+    fn it_ends_quietly_when_it_is_stopped() {
+        let (worker, events) = worker();
+        let thread = worker.spawn().unwrap();
+        worker.stop();
+        thread.join().unwrap();
+        assert_eq!(events.drain(), []);
+    }
+
+    #[test]
+    fn it_finds_the_message_of_a_panic() {
+        assert_eq!(panic_message(&"text"), "text");
+        assert_eq!(panic_message(&String::from("owned")), "owned");
+        assert_eq!(panic_message(&7), "panic");
+    }
 }
