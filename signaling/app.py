@@ -29,7 +29,7 @@ from signaling.configuration_orm import OrmSource
 from signaling.directory import Directory
 from signaling.guard import Identity, MemoryGuard
 from signaling.legs.outbound import Outbound
-from signaling.location import Location
+from signaling.location import Binding, BindingEvent, Location
 from signaling.location_orm import RegistrationTable
 from signaling.location_store import LocationStore
 from signaling.mediapool import MediaPool, NoMediaNode
@@ -120,6 +120,7 @@ class SignalingApp:
         self._guard = guard
         self._housekeeper: asyncio.TimerHandle | None = None
         self.directory.on_change.append(self._configuration_changed)
+        self.location.on_change.append(self._binding_changed)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -172,13 +173,18 @@ class SignalingApp:
             self._dialplan_watched = import_if_changed(path, self._dialplan_watched)
 
     def _on_message(self, data: bytes, flow: Flow) -> None:
-        if self._guard.admit(flow.remote[0], self.node.loop.time()):
+        if self._guard.admit(data, flow, self.node.loop.time()):
             self.node.on_message(data, flow)
 
     def _on_lost(self, flow: Flow) -> None:
         if flow.connection:
             self.location.connection_lost(flow)
         self.node.on_lost(flow)
+
+    def _binding_changed(self, event: BindingEvent, binding: Binding) -> None:
+        """Keep the connection open that a phone registered over."""
+        if event in (BindingEvent.REGISTERED, BindingEvent.REFRESHED):
+            self.transport.hold(binding.flow, binding.deadline)
 
     def _keep_house(self) -> None:
         loop = self.node.loop

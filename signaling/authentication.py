@@ -127,6 +127,7 @@ class Authenticator:
             return Refused(request.response(404, "No Such Domain"))
         credentials = self._credentials(request, account.realm, proxy=proxy)
         if credentials is None:
+            self._guard.challenged(flow, now)
             return self._challenge(request, flow, account, now, proxy=proxy)
         user = self._directory.user(account.id, credentials.username)
         identity = (

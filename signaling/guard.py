@@ -2,26 +2,41 @@
 """Who is served: request rates per source, and failed authentications per source and per user.
 
 Pure: time is an argument, nothing is sent or read. The caller asks `admit` before it parses a message and `may_try`
-before it checks credentials, and reports the outcome. Invariants: bounded memory whatever is sent; nothing answered
-depends on whether a user exists; nobody is locked out by others who guess: a phone that has authenticated goes on
-from its own path, and its user from the same address, whatever strangers do.
+before it checks credentials, and reports the outcome. A path (address and port) that keeps sending what is refused
+without a check, or never answers a challenge, is shut in: all but a trickle of what it sends is dropped unread, and
+so is all from its address when many paths of it do. Responses, and phones that have authenticated, always pass.
+
+Invariants: bounded memory whatever is sent; nothing answered depends on whether a user exists; nobody is locked out
+by others who guess: a phone that has authenticated goes on from its own path, and its user from the same address,
+whatever strangers do.
 """
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from signaling.limiter import Limiter
 from signaling.sip.flow import Flow
 from signaling.transport.addresses import source_group
 
+K = TypeVar("K")
+
 DAY_S = 86400.0
 
-MAX_SOURCES = 100_000
-MAX_UNKNOWN_IDENTITIES = 100_000
+MAX_SOURCES = 50_000
+MAX_UNKNOWN_IDENTITIES = 50_000
 MAX_USERS = 1_000_000
-MAX_HOMES = 1_000_000
+MAX_HOMES = 300_000
+
+SHUT_IN_S = 0.5
+"""How long a path or address stays shut in after its last offence. Its allowance is used up then, so that the next
+offence shuts it in again: a flood is let in no faster than the allowance comes back."""
+TRICKLE_PER_S = 10
+"""Messages a second read from a path or address that is shut in: enough for a phone there to authenticate."""
+
+_RESPONSE = b"SIP/2.0 "
 
 
 class Identity(NamedTuple):
@@ -44,6 +59,11 @@ class GuardConfig:
     """Failed authentications a minute from one address before it is refused without a check."""
     password_guesses_per_day: int = 1000
     """Wrong passwords within any 24 hours for one user, from addresses that it is not at home at."""
+    offences_per_path: int = 200
+    """Challenges left unanswered and requests refused without a check, by one path at once; a tenth comes back each
+    second. As many phones may restart at once behind one path, a proxy for example."""
+    offences_per_address: int = 2000
+    """The same for an address with all its ports; a fortieth comes back each second."""
     trust_s: float = 7200.0
     """How long a user is at home where it authenticated: longer than the longest registration."""
 
@@ -51,11 +71,14 @@ class GuardConfig:
 class Guard(Protocol):
     """What the node and the authenticator ask; one process keeps it in memory, several may share one."""
 
-    def admit(self, source_ip: str, now: float) -> bool:
-        """Whether a new message from an address is looked at at all; counts it."""
+    def admit(self, data: bytes, flow: Flow, now: float) -> bool:
+        """Whether a new message is looked at at all; counts it."""
 
     def may_try(self, flow: Flow, identity: Identity, now: float) -> bool:
         """Whether credentials of `identity` that came by `flow` are checked."""
+
+    def challenged(self, flow: Flow, now: float) -> None:
+        """Count a challenge to a request without credentials."""
 
     def failed(self, flow: Flow, identity: Identity, now: float) -> None:
         """Count wrong credentials."""
@@ -81,11 +104,37 @@ class MemoryGuard:
         self._guesses_at_users = Limiter(burst=at_once, per_s=per_s, max_keys=MAX_USERS)
         self._guesses_at_nobody = Limiter(burst=at_once, per_s=per_s, max_keys=MAX_UNKNOWN_IDENTITIES)
         self._guesses_at_home = Limiter(burst=at_once, per_s=per_s, max_keys=MAX_USERS)
-        self._homes: dict[tuple[object, str], float] = {}
+        path, address = config.offences_per_path, config.offences_per_address
+        self._path_offences = Limiter(burst=path, per_s=path / 10, max_keys=MAX_SOURCES)
+        self._address_offences = Limiter(burst=address, per_s=address / 40, max_keys=MAX_SOURCES)
+        self._trickle = Limiter(burst=TRICKLE_PER_S, per_s=TRICKLE_PER_S, max_keys=MAX_SOURCES)
+        self._homes: dict[tuple[Hashable, str], float] = {}
+        self._home_paths: dict[tuple[str, int], float] = {}
+        self._shut_in: dict[Hashable, float] = {}
 
-    def admit(self, source_ip: str, now: float) -> bool:
-        """Whether a new message from an address is looked at at all; counts it."""
-        return self._requests.take(source_group(source_ip), now)
+    def admit(self, data: bytes, flow: Flow, now: float) -> bool:
+        """Whether a new message is looked at at all; counts it. Costs about a microsecond."""
+        source = source_group(flow.remote[0])
+        if not self._requests.take(source, now):
+            return False
+        shut_in = self._shut_in
+        if not shut_in:
+            return True
+        oldest = next(iter(shut_in))
+        if shut_in[oldest] <= now:
+            del shut_in[oldest]
+        for place in (flow.remote, source):
+            if shut_in.get(place, 0.0) > now and not self._passes(place, data, flow, now):
+                return False
+        return True
+
+    def _passes(self, place: Hashable, data: bytes, flow: Flow, now: float) -> bool:
+        """Whether a message is read although its path or address is shut in."""
+        return (
+            data.startswith(_RESPONSE)
+            or self._home_paths.get(flow.remote, 0.0) > now
+            or self._trickle.take(place, now)
+        )
 
     def may_try(self, flow: Flow, identity: Identity, now: float) -> bool:
         """Whether credentials of `identity` that came by `flow` are checked.
@@ -97,9 +146,15 @@ class MemoryGuard:
             return self._path_failures.has(_path(flow, identity), now)
         if self._is_home(flow.remote[0], identity, now):
             return self._guesses_at_home.has(identity.key, now)
-        if not self._source_failures.has(source_group(flow.remote[0]), now):
-            return False
-        return self._guesses(identity).has(identity.key, now)
+        source = source_group(flow.remote[0])
+        if self._source_failures.has(source, now) and self._guesses(identity).has(identity.key, now):
+            return True
+        self._offend(flow, now)
+        return False
+
+    def challenged(self, flow: Flow, now: float) -> None:
+        """Count a challenge to a request without credentials; success gives it back."""
+        self._offend(flow, now)
 
     def failed(self, flow: Flow, identity: Identity, now: float) -> None:
         """Count wrong credentials of `identity` that came by `flow`."""
@@ -113,19 +168,34 @@ class MemoryGuard:
 
     def succeeded(self, flow: Flow, identity: Identity, now: float) -> None:
         """Remember for `trust_s` that `identity` is at home at the end of `flow`; also for stored bindings."""
-        until = now + self._trust_s
         for place in (flow.remote, flow.remote[0]):
-            key = (place, identity.key)
-            self._homes.pop(key, None)
-            if len(self._homes) >= MAX_HOMES:
-                del self._homes[next(iter(self._homes))]
-            self._homes[key] = until
+            _remember(self._homes, (place, identity.key), now, self._trust_s, MAX_HOMES)
+        _remember(self._home_paths, flow.remote, now, self._trust_s, MAX_HOMES)
+        self._path_offences.give_back(flow.remote)
+        self._address_offences.give_back(source_group(flow.remote[0]))
+
+    def _offend(self, flow: Flow, now: float) -> None:
+        source = source_group(flow.remote[0])
+        if not self._path_offences.take(flow.remote, now):
+            _remember(self._shut_in, flow.remote, now, SHUT_IN_S, MAX_SOURCES)
+        if not self._address_offences.take(source, now):
+            _remember(self._shut_in, source, now, SHUT_IN_S, MAX_SOURCES)
 
     def _guesses(self, identity: Identity) -> Limiter:
         return self._guesses_at_users if identity.exists else self._guesses_at_nobody
 
-    def _is_home(self, place: object, identity: Identity, now: float) -> bool:
+    def _is_home(self, place: Hashable, identity: Identity, now: float) -> bool:
         return self._homes.get((place, identity.key), 0.0) > now
+
+
+def _remember(table: dict[K, float], key: K, now: float, time_s: float, limit: int) -> None:
+    """Set `key` for a time that is always the same for this table, whose first entries so are the oldest."""
+    table.pop(key, None)
+    for _ in range(2):
+        oldest = next(iter(table), None)
+        if oldest is not None and (table[oldest] <= now or len(table) >= limit):
+            del table[oldest]
+    table[key] = now + time_s
 
 
 def _path(flow: Flow, identity: Identity) -> str:

@@ -2,11 +2,14 @@
 """Token buckets by key in bounded memory.
 
 Each bucket is one number, the time at which it will be full again (the generic cell rate algorithm), so a check is
-one dictionary look-up and one comparison. Invariant: at most twice `max_keys` buckets exist; forgetting one can only
-make the limit more lenient, and those used last are forgotten last.
+one dictionary look-up and one comparison. Invariants: at most twice `max_keys` buckets exist; a bucket that was not used
+for as long as it takes to fill is forgotten, which changes nothing; forgetting one sooner, because there are too
+many, can only make the limit more lenient, and those used last are forgotten last.
 """
 
 from __future__ import annotations
+
+from collections.abc import Hashable
 
 
 class Limiter:
@@ -19,7 +22,7 @@ class Limiter:
             forgotten. That approximates "least recently used" without any work per look-up.
     """
 
-    __slots__ = ("_current", "_interval_s", "_max_keys", "_old", "_slack_s")
+    __slots__ = ("_current", "_interval_s", "_max_keys", "_old", "_rotated_at", "_slack_s")
 
     def __init__(self, *, burst: float, per_s: float, max_keys: int) -> None:
         if burst < 1 or per_s <= 0 or max_keys < 1:
@@ -27,14 +30,15 @@ class Limiter:
         self._interval_s = 1.0 / per_s
         self._slack_s = (burst - 1) * self._interval_s + 1e-9
         self._max_keys = max_keys
-        self._current: dict[str, float] = {}
-        self._old: dict[str, float] = {}
+        self._current: dict[Hashable, float] = {}
+        self._old: dict[Hashable, float] = {}
+        self._rotated_at = 0.0
 
-    def take(self, key: str, now: float) -> bool:
+    def take(self, key: Hashable, now: float) -> bool:
         """Take one event of `key` from its bucket; False, with nothing taken, when it is empty."""
         full_at = self._current.get(key)
         if full_at is None:
-            full_at = self._promote(key)
+            full_at = self._promote(key, now)
         if full_at < now:
             full_at = now
         elif full_at - now > self._slack_s:
@@ -42,7 +46,13 @@ class Limiter:
         self._current[key] = full_at + self._interval_s
         return True
 
-    def has(self, key: str, now: float) -> bool:
+    def give_back(self, key: Hashable) -> None:
+        """Put one event of `key` back; a full bucket stays full."""
+        full_at = self._current.get(key)
+        if full_at is not None:
+            self._current[key] = full_at - self._interval_s
+
+    def has(self, key: Hashable, now: float) -> bool:
         """Whether `take` would succeed; takes nothing."""
         full_at = self._current.get(key)
         if full_at is None:
@@ -52,10 +62,12 @@ class Limiter:
     def __len__(self) -> int:
         return len(self._current) + len(self._old)
 
-    def _promote(self, key: str) -> float:
-        if len(self._current) >= self._max_keys:
+    def _promote(self, key: Hashable, now: float) -> float:
+        """Return the bucket of a key that is not in the current generation, having moved it there."""
+        full_at = self._old.pop(key, 0.0)
+        if len(self._current) >= self._max_keys or now - self._rotated_at > self._slack_s + self._interval_s:
             self._old = self._current
             self._current = {}
-        full_at = self._old.pop(key, 0.0)
+            self._rotated_at = now
         self._current[key] = full_at
         return full_at

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The guard: floods are cut off, guessing is bounded, and the owner is never locked out."""
 
-from signaling.guard import DAY_S, GuardConfig, Identity, MemoryGuard
+from signaling.guard import DAY_S, SHUT_IN_S, TRICKLE_PER_S, GuardConfig, Identity, MemoryGuard
 from signaling.sip.flow import Flow
 
+REGISTER = b"REGISTER sip:alpha.example SIP/2.0"
 ALICE = Identity("alice", True)
 GHOST = Identity("?ghost", False)
 
@@ -22,15 +23,16 @@ def guess(guard, where, who, now):
 
 def test_it_drops_what_exceeds_the_request_rate_of_a_source():
     guard = MemoryGuard(GuardConfig(requests_per_second_per_source=10))
-    assert sum(guard.admit("198.51.100.7", 50.0) for _ in range(100)) == 10
-    assert guard.admit("198.51.100.8", 50.0)
-    assert guard.admit("198.51.100.7", 51.0)
+    assert sum(guard.admit(REGISTER, flow(), 50.0) for _ in range(100)) == 10
+    assert guard.admit(REGISTER, flow("198.51.100.8"), 50.0)
+    assert guard.admit(REGISTER, flow(), 51.0)
 
 
 def test_it_counts_an_ipv6_network_as_one_source():
     guard = MemoryGuard(GuardConfig(requests_per_second_per_source=2))
-    assert [guard.admit(f"2001:db8:1:2::{n}", 5.0) for n in range(3)] == [True, True, False]
-    assert guard.admit("2001:db8:1:3::1", 5.0)
+    admitted = [guard.admit(REGISTER, flow(f"2001:db8:1:2::{n}"), 5.0) for n in range(3)]
+    assert admitted == [True, True, False]
+    assert guard.admit(REGISTER, flow("2001:db8:1:3::1"), 5.0)
 
 
 def test_it_refuses_a_source_after_its_failures_of_a_minute():
@@ -102,13 +104,83 @@ def test_it_forgets_a_home_after_the_trust_time():
     assert not guard.may_try(flow("203.0.113.5"), ALICE, 161.0)
 
 
+def read(guard, where, now, times=100, data=REGISTER):
+    """Count how many messages sent at once are read."""
+    return sum(guard.admit(data, where, now) for _ in range(times))
+
+
+def offend(guard, where, now, times):
+    """Leave challenges unanswered."""
+    for _ in range(times):
+        guard.challenged(where, now)
+
+
+def test_it_reads_only_a_trickle_from_a_path_that_never_answers_a_challenge():
+    guard = MemoryGuard(GuardConfig(offences_per_path=50))
+    offend(guard, flow(), 100.0, 50)
+    assert read(guard, flow(), 100.0) == 100
+    offend(guard, flow(), 100.0, 1)
+    assert read(guard, flow(), 100.0) == TRICKLE_PER_S
+    assert read(guard, flow(port=6000), 100.0) == 100
+    assert read(guard, flow(), 100.0 + SHUT_IN_S) == 100
+
+
+def test_it_reads_only_a_trickle_from_a_path_that_goes_on_after_its_credentials_are_not_checked_any_more():
+    guard = MemoryGuard(GuardConfig(auth_failures_per_minute=3, offences_per_path=20))
+    for _ in range(3 + 20):
+        guess(guard, flow(), GHOST, 100.0)
+    assert read(guard, flow(), 100.0) == 100
+    guess(guard, flow(), GHOST, 100.0)
+    assert read(guard, flow(), 100.0) == TRICKLE_PER_S
+
+
+def test_it_shuts_in_a_whole_address_that_changes_its_ports():
+    guard = MemoryGuard(GuardConfig(offences_per_path=50, offences_per_address=500))
+    for port in range(1024, 1024 + 501):
+        guard.challenged(flow(port=port), 100.0)
+    assert sum(guard.admit(REGISTER, flow(port=port), 100.0) for port in range(2000, 2100)) == TRICKLE_PER_S
+    assert read(guard, flow("198.51.100.8"), 100.0) == 100
+
+
+def test_a_flood_is_let_in_no_faster_than_its_allowance_comes_back():
+    guard = MemoryGuard(GuardConfig(offences_per_path=200))
+    read_by_second = [0] * 20
+    for n in range(20 * 200):
+        now = 100.0 + n / 200
+        if guard.admit(REGISTER, flow(), now):
+            guard.challenged(flow(), now)
+            read_by_second[int(now - 100)] += 1
+    assert all(count <= 20 + TRICKLE_PER_S + 2 for count in read_by_second[3:])
+
+
+def test_it_never_shuts_in_phones_that_answer_their_challenges():
+    guard = MemoryGuard(GuardConfig(offences_per_path=50, offences_per_address=50))
+    for n in range(5000):
+        guard.challenged(flow(), 100.0)
+        guard.succeeded(flow(), Identity(f"user {n}", True), 100.0)
+    assert read(guard, flow(), 100.0) == read(guard, flow(port=6000), 100.0) == 100
+
+
+def test_phones_and_trunks_at_an_address_that_is_shut_in_are_served():
+    guard = MemoryGuard(GuardConfig(offences_per_path=20, offences_per_address=20))
+    phone, attacker = flow("203.0.113.5", 40000), flow("203.0.113.5", 6000)
+    guard.succeeded(phone, ALICE, 99.0)
+    offend(guard, attacker, 100.0, 21)
+    assert read(guard, attacker, 100.0) <= TRICKLE_PER_S
+    assert read(guard, phone, 100.0) == 100
+    assert read(guard, attacker, 100.0, data=b"SIP/2.0 200 OK") == 100
+
+
 def test_it_keeps_memory_bounded(monkeypatch):
     monkeypatch.setattr("signaling.guard.MAX_SOURCES", 100)
     monkeypatch.setattr("signaling.guard.MAX_HOMES", 100)
-    guard = MemoryGuard(GuardConfig())
+    guard = MemoryGuard(GuardConfig(offences_per_path=1, offences_per_address=1))
     for n in range(1000):
         where = flow(f"10.0.{n // 250}.{n % 250}")
-        guard.admit(where.remote[0], 1.0)
+        guard.admit(REGISTER, where, 1.0)
         guard.succeeded(where, ALICE, 1.0)
+        offend(guard, where, 1.0, 3)
     assert len(guard._requests) <= 200
     assert len(guard._homes) <= 100
+    assert len(guard._home_paths) <= 100
+    assert len(guard._shut_in) <= 100

@@ -29,6 +29,17 @@ def test_it_looks_without_taking():
     assert limiter.has("a", 6.0)
 
 
+def test_it_gives_events_back_up_to_the_burst():
+    limiter = Limiter(burst=2, per_s=0.1, max_keys=10)
+    for _ in range(50):
+        assert limiter.take("a", 5.0)
+        limiter.give_back("a")
+    for _ in range(50):
+        limiter.give_back("a")
+    limiter.give_back("unknown")
+    assert [limiter.take("a", 5.0) for _ in range(3)] == [True, True, False]
+
+
 def test_it_remembers_a_key_in_use_while_a_flood_of_others_passes():
     limiter = Limiter(burst=1, per_s=0.001, max_keys=100)
     limiter.take("known", 0.0)
@@ -37,6 +48,15 @@ def test_it_remembers_a_key_in_use_while_a_flood_of_others_passes():
         if index % 50 == 0:
             assert not limiter.take("known", 1.0)
     assert len(limiter) <= 200
+
+
+def test_it_forgets_buckets_that_had_the_time_to_fill():
+    limiter = Limiter(burst=5, per_s=1, max_keys=1000)
+    for index in range(500):
+        limiter.take(index, 100.0)
+    limiter.take("later", 107.0)
+    limiter.take("later still", 114.0)
+    assert len(limiter) == 2
 
 
 @pytest.mark.parametrize("bad", [{"burst": 0}, {"per_s": 0}, {"max_keys": 0}])
