@@ -2,6 +2,7 @@
 """The callee's leg, played by another SIP endpoint."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from cdrs.record import EndReason
 from signaling.calls import failures
 from signaling.calls.events import Answer, EarlyMedia, Fail, HangUp, Ring
 from signaling.legs.callee import CalleeLeg
-from signaling.legs.tests.line import PHONE, TO_PHONE, Line, name
+from signaling.legs.tests.line import PHONE, TO_NODE, TO_PHONE, Line, name
 from signaling.sip import SipUri
 from signaling.sip.events import AckReceived, CancelReceived
 
@@ -20,7 +21,7 @@ class Callee:
     def __init__(self, line: Line) -> None:
         self.line = line
         self.events: list[object] = []
-        self.leg = CalleeLeg(
+        self.leg: Any = CalleeLeg(
             line.node,
             lambda _, event: self.events.append(event),
             uri=SipUri(user="1002", host=PHONE[0], port=PHONE[1]),
@@ -48,7 +49,7 @@ async def test_it_sends_an_invite_with_the_offer_and_who_calls(line: Line, calle
     request = line.request("INVITE").request
     assert request.body == b"our offer"
     assert (request.from_.uri.user, request.to.uri.user, request.max_forwards) == ("1001", "1002", 69)
-    assert request.contacts[0].uri.host == "192.0.2.10"
+    assert request.name_addrs("Contact")[0].uri.host == "192.0.2.10"
 
 
 async def test_it_reports_ringing_once(line: Line, callee: Callee):
@@ -131,8 +132,6 @@ async def test_the_callee_hangs_up_and_gets_its_answer_when_the_record_is_safe(l
     bye = callee.leg.dialog.make_request("BYE")
     bye.headers.set("From", str(invite.to.with_tag("phone")))
     bye.headers.set("To", str(invite.from_))
-    from signaling.legs.tests.line import TO_NODE
-
     line.phone.send_request(bye, TO_NODE, line.now())
     await line.settle()
     assert callee.events[-1] == HangUp(EndReason.NORMAL)

@@ -13,9 +13,9 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from switchboard import env, readiness
-from switchboard.welcome import seed, show
 from switchboard.ports import WantedPort, problem_with
 from switchboard.supervisor import Supervisor
+from switchboard.welcome import seed, show
 
 READY_TIMEOUT_S = 60.0
 POLL_S = 0.2
