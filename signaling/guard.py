@@ -97,10 +97,11 @@ class MemoryGuard:
         failures = config.auth_failures_per_minute
         self._source_failures = Limiter(burst=failures, per_s=failures / 60, max_keys=MAX_SOURCES)
         self._path_failures = Limiter(burst=failures, per_s=failures / 60, max_keys=MAX_SOURCES)
-        # Half at once and half over the day: never more than the whole within any 24 hours.
+        # Nine tenths at once and the rest over the day: never more than the whole within any 24 hours, and an owner
+        # who is nowhere at home waits minutes and not a day after an attack has ended.
         guesses = config.password_guesses_per_day
-        at_once = (guesses + 1) // 2
-        per_s = max(guesses - at_once, 0.001) / DAY_S
+        later = max(1, guesses // 10)
+        at_once, per_s = max(1, guesses - later), later / DAY_S
         self._guesses_at_users = Limiter(burst=at_once, per_s=per_s, max_keys=MAX_USERS)
         self._guesses_at_nobody = Limiter(burst=at_once, per_s=per_s, max_keys=MAX_UNKNOWN_IDENTITIES)
         self._guesses_at_home = Limiter(burst=at_once, per_s=per_s, max_keys=MAX_USERS)
@@ -157,7 +158,8 @@ class MemoryGuard:
         self._offend(flow, now)
 
     def failed(self, flow: Flow, identity: Identity, now: float) -> None:
-        """Count wrong credentials of `identity` that came by `flow`."""
+        """Count wrong credentials of `identity` that came by `flow`; the challenge they answer counts no more."""
+        self._forgive(flow)
         if self._is_home(flow.remote, identity, now):
             self._path_failures.take(_path(flow, identity), now)
         if self._is_home(flow.remote[0], identity, now):
@@ -171,6 +173,9 @@ class MemoryGuard:
         for place in (flow.remote, flow.remote[0]):
             _remember(self._homes, (place, identity.key), now, self._trust_s, MAX_HOMES)
         _remember(self._home_paths, flow.remote, now, self._trust_s, MAX_HOMES)
+        self._forgive(flow)
+
+    def _forgive(self, flow: Flow) -> None:
         self._path_offences.give_back(flow.remote)
         self._address_offences.give_back(source_group(flow.remote[0]))
 

@@ -161,6 +161,14 @@ def test_it_never_shuts_in_phones_that_answer_their_challenges():
     assert read(guard, flow(), 100.0) == read(guard, flow(port=6000), 100.0) == 100
 
 
+def test_a_challenge_that_was_answered_wrongly_counts_as_a_failure_alone():
+    guard = MemoryGuard(GuardConfig(offences_per_path=5, auth_failures_per_minute=1000))
+    for n in range(100):
+        guard.challenged(flow(), 100.0)
+        guard.failed(flow(), Identity(f"user {n}", True), 100.0)
+    assert read(guard, flow(), 100.0) == 100
+
+
 def test_phones_and_trunks_at_an_address_that_is_shut_in_are_served():
     guard = MemoryGuard(GuardConfig(offences_per_path=20, offences_per_address=20))
     phone, attacker = flow("203.0.113.5", 40000), flow("203.0.113.5", 6000)
