@@ -167,13 +167,25 @@ def test_a_nonce_of_ones_own_making_is_refused(stack: Stack) -> None:
         assert peer.answer().status == 401
 
 
-def test_a_response_made_for_another_uri_is_refused(stack: Stack) -> None:
+@pytest.mark.parametrize("uri", ["sip:other.example", "sip:2000@switchboard.local", "tel:500", "nonsense"])
+def test_a_response_made_for_another_uri_is_refused(stack: Stack, uri: str) -> None:
     phone = stack.phone()
     with rawsip.Peer(stack.address) as peer:
         peer.send(peer.register_request(phone))
-        credentials = rawsip.authorization(peer.answer(), phone, "REGISTER", "sip:elsewhere.example")
+        credentials = rawsip.authorization(peer.answer(), phone, "REGISTER", uri)
         peer.send(peer.register_request(phone, credentials))
         assert peer.answer().status in (400, 401, 403)
+
+
+def test_credentials_for_one_number_do_not_call_another(stack: Stack) -> None:
+    phone = stack.phone()
+    with rawsip.Peer(stack.address) as peer:
+        peer.send(peer.invite_request(phone, "500"))
+        challenge = peer.answer()
+        peer.ack(phone, "500", challenge)
+        credentials = rawsip.authorization(challenge, phone, "INVITE", f"sip:600@{phone.domain}")
+        peer.send(peer.invite_request(phone, "500", credentials, cseq=2))
+        assert peer.answer().status in (400, 403, 407)
 
 
 def test_a_disabled_user_cannot_register(stack: Stack) -> None:

@@ -41,7 +41,7 @@ def own_stack(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def test_invites_without_credentials_leave_nothing_behind(stack: Stack) -> None:
     """FreeSWITCH CVE-2021-41145, Asterisk ES2020-02: memory grew until the end."""
     phone = stack.phone()
-    with rawsip.Peer(stack.address) as peer:
+    with rawsip.Peer(stack.address, ip="127.0.0.9") as peer:
         grown: list[int] = []
         for number in range(HALF_OPEN_INVITES):
             peer.send(peer.invite_request(phone, "600").replace(peer.call_id, f"{number}-{peer.call_id}"))
@@ -134,16 +134,20 @@ def test_many_addresses_guess_no_more_than_one(own_stack: Stack) -> None:
 def test_the_time_of_an_answer_does_not_tell_who_exists(stack: Stack) -> None:
     known = stack.phone().username
     times: dict[str, list[float]] = {known: [], "9999": []}
-    with rawsip.Peer(stack.address) as peer:
-        for _ in range(150):
-            for name, measured in times.items():
-                phone = Phone(username=name, password="wrong", port=0)
-                peer.send(peer.register_request(phone))
-                challenge = peer.answer()
-                credentials = rawsip.authorization(challenge, phone, "REGISTER", f"sip:{phone.domain}")
-                peer.send(peer.register_request(phone, credentials))
-                started = time.perf_counter()
-                assert peer.answer().status == 401
-                measured.append(time.perf_counter() - started)
+    for host in range(20):
+        with rawsip.Peer(stack.address, ip=f"127.0.3.{host + 1}") as peer:
+            for _ in range(8):
+                for name, measured in times.items():
+                    measured.append(time_of_refusal(peer, Phone(username=name, password="wrong", port=0)))
     medians = [statistics.median(measured) for measured in times.values()]
     assert abs(medians[0] - medians[1]) < 0.25 * max(medians)
+
+
+def time_of_refusal(peer: rawsip.Peer, phone: Phone) -> float:
+    """Return how long the answer to wrong credentials took, in seconds."""
+    peer.send(peer.register_request(phone))
+    credentials = rawsip.authorization(peer.answer(), phone, "REGISTER", f"sip:{phone.domain}")
+    peer.send(peer.register_request(phone, credentials))
+    started = time.perf_counter()
+    assert peer.answer().status == 401
+    return time.perf_counter() - started

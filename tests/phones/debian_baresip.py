@@ -14,7 +14,7 @@ from tests import audio
 from tests.stack import Phone, Stack
 
 MODULES = Path("/usr/lib/baresip/modules")
-LOADED = ("account", "g711", "aufile", "uuid", "menu", "stdio")
+LOADED = ("module g711", "module aufile", "module_app account", "module_app menu")
 STOP_TIMEOUT_S = 5.0
 
 
@@ -29,7 +29,7 @@ class DebianBaresip:
             pytest.fail("baresip is not installed (Debian: baresip-core)")
         self._recording = directory / "heard.wav"
         tone = audio.write_wav(directory / "played.wav", signal_)
-        modules = "".join(f"module {MODULES}/{name}.so\n" for name in LOADED)
+        modules = f"module_path {MODULES}\n" + "".join(f"{line}.so\n" for line in LOADED)
         (directory / "config").write_text(
             f"net_interface 127.0.0.1\nsip_listen 127.0.0.1:{phone.port}\n"
             f"rtp_ports {phone.port + 2}-{phone.port + 7}\n"
@@ -43,7 +43,8 @@ class DebianBaresip:
         )
         (directory / "contacts").write_text("")
         self._log = (directory / "baresip.log").open("w+")
-        command = [program, "-f", str(directory), "-e", f"/dial sip:{number}@{phone.domain}"]
+        # Without -s, its SIP trace, this version fails to send anything: "Function not implemented".
+        command = [program, "-s", "-f", str(directory), "-e", f"/dial sip:{number}@{phone.domain}"]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=self._log, stderr=self._log)
 
     def stop(self) -> audio.Signal:
