@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from django.apps import AppConfig
-from django.db.models.signals import post_save
+from django.db.models.signals import post_delete, post_save
 
 
 class AccountsConfig(AppConfig):
@@ -9,6 +9,14 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
+        from django.contrib.auth import get_user_model
+
+        from accounts import tenancy, tokens
+        from accounts.access import ApiToken, Membership
         from accounts.revision import bump_for_fixture
 
         post_save.connect(bump_for_fixture)
+        for model in (ApiToken, Membership, get_user_model()):
+            for signal in (post_save, post_delete):
+                signal.connect(tokens.forget, sender=model)
+                signal.connect(tenancy.forget, sender=model)

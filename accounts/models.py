@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Accounts (tenants) and their SIP users."""
+"""Accounts (tenants) and their SIP users; the app's other models are re-exported from their files."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 
+from accounts.access import ApiToken, Membership
 from accounts.credentials import hash_password
 from accounts.revision import ConfigRevision, RevisionedModel
 
-__all__ = ["Account", "ConfigRevision", "User"]
+__all__ = ["Account", "ApiToken", "ConfigRevision", "Membership", "User"]
 
 validate_domain = RegexValidator(
     r"^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*\Z",

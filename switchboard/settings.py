@@ -301,16 +301,22 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Django -----------------------------------------------------------------------------------------------------------
 
-INSTALLED_APPS = [
+PAGELESS_COMMANDS = frozenset({"runsip", "runrtp"})
+"""Roles that serve no pages: without the apps of the pages they start in half the time, in less memory."""
+PAGE_APPS = [
     "daphne",
     "unfold",
     "django.contrib.admin",
-    "django.contrib.auth",
-    "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "channels",
+    "rest_framework",
+]
+INSTALLED_APPS = [
+    *([] if sys.argv[1:2] and sys.argv[1] in PAGELESS_COMMANDS else PAGE_APPS),
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
     "switchboard",
     "accounts",
     "dialplan",
@@ -363,6 +369,17 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 SESSION_COOKIE_NAME = "switchboard_session"
 # A message may hold a new SIP password: it lives in the reader's cookie until it is shown, never in the database.
 MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": (
+        "accounts.api.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ),
+    "DEFAULT_PERMISSION_CLASSES": ("accounts.api.permissions.HasPermission",),
+    "DEFAULT_THROTTLE_CLASSES": ("accounts.api.throttling.TokenThrottle",),
+    "DEFAULT_RENDERER_CLASSES": ("rest_framework.renderers.JSONRenderer",),
+    "DEFAULT_PARSER_CLASSES": ("rest_framework.parsers.JSONParser",),
+    "EXCEPTION_HANDLER": "switchboard.api_errors.exception_handler",
+}
 UNFOLD = {
     "SITE_TITLE": "Switchboard",
     "SITE_HEADER": "Switchboard",

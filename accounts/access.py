@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may do what, as rows: memberships of people in accounts, and the tokens of programs.
+
+Whoever reads these rows to decide goes through `accounts.tenancy` and `accounts.tokens`.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+
+from accounts.choices import Role, Scope
+
+DEFAULT_RATE_PER_MINUTE = 600
+MAX_RATE_PER_MINUTE = 600_000
+
+
+class Membership(models.Model):
+    """A person who logs in works for an account, in one role."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="memberships",
+        verbose_name="login",
+        help_text="The person; who is to use this admin also needs the staff status.",
+    )
+    account = models.ForeignKey("accounts.Account", on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(
+        max_length=16,
+        choices=Role.choices,
+        default=Role.VIEWER,
+        help_text="Account admin: everything in the account. Operator: live pages, call records, hanging up. "
+        "Read-only: sees all of it, changes nothing.",
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        db_table = "memberships"
+        ordering = ("account", "user")
+        constraints = (models.UniqueConstraint(fields=("user", "account"), name="memberships_user_account"),)
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.account}"
+
+
+def validate_scopes(scopes: object) -> None:
+    """Accept a list of one or more scopes.
+
+    Raises:
+        ValidationError: it is none.
+    """
+    if not isinstance(scopes, list) or not scopes or not set(Scope.values).issuperset(map(str, scopes)):
+        raise ValidationError(f"Choose at least one of {', '.join(Scope.values)}.")
+
+
+class ApiToken(models.Model):
+    """A secret that a program shows instead of a login; only its hash is stored."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=100, help_text="What uses it: a program, a person, a place.")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="api_tokens",
+        verbose_name="login",
+        help_text="The token may do what this person may, and no more than its scopes.",
+    )
+    account = models.ForeignKey(
+        "accounts.Account",
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="api_tokens",
+        help_text="Empty: every account of the login.",
+    )
+    digest = models.CharField(max_length=64, unique=True, editable=False, help_text="SHA-256, hex.")
+    prefix = models.CharField(max_length=16, editable=False, help_text="How the token begins.")
+    scopes = models.JSONField(default=list, validators=[validate_scopes])
+    rate_per_minute = models.PositiveIntegerField(
+        default=DEFAULT_RATE_PER_MINUTE,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_RATE_PER_MINUTE)],
+        help_text="Most requests a minute; more are answered 429.",
+    )
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: it does not expire.")
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        db_table = "api_tokens"
+        ordering = ("-created_at",)
+        verbose_name = "API token"
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
