@@ -67,14 +67,39 @@ async def serve(config: RtpConfig) -> None:
     Raises:
         CannotRun: the ports cannot be had, or the engine failed.
     """
-    from switchboard_engine import Engine, PortsExhausted
+    from switchboard_engine import PortsExhausted
 
     from media.control.server import CannotListen, RtpServer
     from media.prompts.library import PromptLibrary
 
-    ports = f"{config.rtp_port_min}-{config.rtp_port_max}"
+    engine = _make_engine(config)
+    server = RtpServer(config, engine, PromptLibrary(config.audio_path), ports_exhausted=PortsExhausted)
+    signalled = _catch_signals()
     try:
-        engine = Engine(
+        await server.start()
+    except CannotListen as error:
+        engine.close()
+        raise CannotRun(str(error)) from error
+    rtp = f"{config.rtp_bind}:{config.rtp_port_min}-{config.rtp_port_max}"
+    log.info("rtpmanager ready", grpc=config.grpc_target, rtp=rtp, node=config.node_id)
+    waiting = asyncio.ensure_future(signalled.wait())
+    await asyncio.wait((waiting, server.failed), return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    log.info("rtpmanager stops", sessions=len(server.manager.sessions))
+    await server.stop()
+    if server.failed.done():
+        raise CannotRun(server.failed.result())
+
+
+def _make_engine(config: RtpConfig) -> Any:
+    from switchboard_engine import Engine
+
+    from media.control.addresses import UNSPECIFIED_BINDS, is_own_address
+
+    if config.rtp_bind not in UNSPECIFIED_BINDS and not is_own_address(config.rtp_bind):
+        raise CannotRun(f"RTP_BIND {config.rtp_bind} is no address of this host")
+    try:
+        return Engine(
             bind_ip=config.rtp_bind,
             port_min=config.rtp_port_min,
             port_max=config.rtp_port_max,
@@ -82,34 +107,20 @@ async def serve(config: RtpConfig) -> None:
             inactivity_ms=int(config.inactivity_s * 1000),
         )
     except (OSError, ValueError) as error:
-        raise CannotRun(
-            f"RTP_BIND {config.rtp_bind} or the RTP ports {ports} cannot be used: {error}"
-        ) from error
-    server = RtpServer(config, engine, PromptLibrary(config.audio_path), ports_exhausted=PortsExhausted)
-    try:
-        await server.start()
-    except CannotListen as error:
-        engine.close()
-        raise CannotRun(str(error)) from error
-    log.info(
-        "rtpmanager ready", grpc=config.grpc_target, rtp=f"{config.rtp_bind}:{ports}", node=config.node_id
-    )
-    failure = await _until_signal(server.failed)
-    log.info("rtpmanager stops", sessions=len(server.manager.sessions))
-    await server.stop()
-    if failure:
-        raise CannotRun(failure)
+        ports = f"{config.rtp_port_min}-{config.rtp_port_max}"
+        raise CannotRun(f"RTP_BIND {config.rtp_bind} with ports {ports} cannot be used: {error}") from error
 
 
-async def _until_signal(failed: asyncio.Future[str]) -> str:
-    """Wait for SIGTERM, SIGINT or a failure; return the failure, "" for a signal. A second signal kills."""
+def _catch_signals() -> asyncio.Event:
+    """Return what SIGTERM and SIGINT set; a second signal acts as if it were not caught."""
     loop = asyncio.get_running_loop()
     signalled = asyncio.Event()
+
+    def stop() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+        signalled.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, signalled.set)
-    waiting = asyncio.ensure_future(signalled.wait())
-    await asyncio.wait((waiting, failed), return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.remove_signal_handler(number)
-    return failed.result() if failed.done() else ""
+        loop.add_signal_handler(number, stop)
+    return signalled
