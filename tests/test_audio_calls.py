@@ -106,9 +106,34 @@ def test_the_echo_returns_what_it_hears(stack: Stack, tmp_path: Path) -> None:
     assert stack.cdr(call_id)["hangup_by"] == "caller"
 
 
-def test_an_old_baresip_hears_the_greeting(stack: Stack, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def own_stack(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack for phones that know MD5 alone and give up on a challenge that also offers SHA-256."""
+    stack = Stack(tmp_path_factory.mktemp("old"), template, env={"DIGEST_ALGORITHMS": "md5"})
+    try:
+        yield stack.start()
+    finally:
+        stack.stop()
+
+
+def test_an_old_baresip_hears_the_greeting(own_stack: Stack, tmp_path: Path) -> None:
     greeting = audio.melody(GREETING_HZ, 0.5)
-    phone = DebianBaresip(stack, stack.phone(), "500", audio.tone(CALLER_HZ, 10), tmp_path)
+    phone = DebianBaresip(own_stack, own_stack.phone(), "500", audio.tone(CALLER_HZ, 10), tmp_path)
     time.sleep(1.5 + len(greeting) / audio.RATE_HZ)
     heard = phone.stop()
     assert audio.similarity(heard, greeting) > 0.9, phone.log()
+
+
+def test_old_and_new_baresip_hear_each_other(own_stack: Stack, tmp_path: Path) -> None:
+    with PhoneProcess(own_stack, own_stack.phone(), CALLEE_HZ, tmp_path) as callee:
+        caller = DebianBaresip(
+            own_stack, own_stack.phone(), callee.phone.username, audio.tone(CALLER_HZ, 20), tmp_path
+        )
+        callee.wait_for("incoming")
+        callee.order("answer")
+        callee.wait_for("call_established")
+        time.sleep(LISTEN_S)
+        assert_hears(callee.heard(), CALLER_HZ)
+        heard = caller.stop()
+        callee.wait_for("call_closed")
+    assert_hears(audio.middle(heard, 1.0), CALLEE_HZ)
