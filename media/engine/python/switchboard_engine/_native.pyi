@@ -1,44 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Types of the extension module; `switchboard_engine` re-exports the public names."""
 
-from typing import Literal, TypeAlias, TypedDict, final
+from typing import final
 
-class SessionStats(TypedDict):
-    """Counters of a session. Octets include RTP headers; SSRC, payload type and remote are the latest."""
+from switchboard_engine.types import BuildInfo, Event, SessionStats
 
-    packets_received: int
-    bytes_received: int
-    packets_sent: int
-    bytes_sent: int
-    packets_lost: int
-    out_of_order: int
-    jitter_ms: float
-    ssrc: int | None
-    payload_type: int | None
-    dropped_strangers: int
-    dropped_invalid: int
-    dropped_payload_type: int
-    send_errors: int
-    rtcp_received: int
-    rtcp_sent: int
-    remote_packets_lost: int | None
-    remote_jitter_ms: float | None
-    round_trip_ms: float | None
-    remote: tuple[str, int] | None
-
-class BuildInfo(TypedDict):
-    """How the extension was built."""
-
-    version: str
-    profile: Literal["release", "debug"]
-    panic: Literal["unwind", "abort"]
-    target: str
-
-Event: TypeAlias = (
-    tuple[Literal["media_started", "inactive"], str]
-    | tuple[Literal["play_started", "play_completed", "play_stopped"], str, str]
-    | tuple[Literal["fatal"], int, str]
-)
+__all__ = [
+    "Engine",
+    "EngineClosed",
+    "EngineError",
+    "PortsExhausted",
+    "SessionExists",
+    "SessionNotFound",
+    "WorkerFailed",
+    "build_info",
+]
 
 class EngineError(Exception):
     """A control call that the engine refused; nothing was changed."""

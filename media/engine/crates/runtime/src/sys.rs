@@ -150,6 +150,17 @@ pub(crate) fn send(fd: RawFd, packet: &[u8], destination: &RawAddress) -> io::Re
     Ok(())
 }
 
+/// Keeps all signals away from the calling thread, so that they reach the interpreter's main thread at once.
+pub(crate) fn block_signals() {
+    // SAFETY: an all-zero set is valid memory for `sigfillset`, which initialises it; the old mask is not asked
+    // for. Neither call can fail with these arguments.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&raw mut all);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, std::ptr::null_mut());
+    }
+}
+
 /// Fills `bytes` from the operating system's random source.
 pub(crate) fn fill_random(bytes: &mut [u8]) -> io::Result<()> {
     // SAFETY: the buffer is valid for its length. Up to 256 octets are never cut short or interrupted.

@@ -20,7 +20,7 @@ use crate::events::EventQueue;
 use crate::options::EngineOptions;
 use crate::ports::SocketPair;
 use crate::sockets::{Sockets, from_token};
-use crate::sys::{Epoll, EventFd, NO_READINESS, Readiness};
+use crate::sys::{Epoll, EventFd, NO_READINESS, Readiness, block_signals};
 
 /// Datagrams handled under one hold of the lock: about a millisecond of work at most.
 const BATCH: usize = 256;
@@ -153,6 +153,7 @@ impl Worker {
     }
 
     fn supervise(&self) {
+        block_signals();
         let outcome = catch_unwind(AssertUnwindSafe(|| self.run()));
         let detail = match outcome {
             Ok(Ok(())) => return,
