@@ -70,7 +70,7 @@ class SignalingApp:
         self.journal = Journal(config.journal_directory, config.node_id, on_commit=self.writer.wake)
         self.location = Location()
         self.location_store = LocationStore(self.location, RegistrationTable(config.node_id))
-        self.pool = MediaPool(config.rtpmanagers)
+        self.pool = MediaPool(config.rtpmanagers, security=config.grpc_security)
         guard = MemoryGuard(config.guard)
         tokens = TokenSource(os.urandom)
         self.transport = TransportManager(

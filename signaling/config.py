@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from media.control.security import GrpcSecurity
 from signaling.authentication import AuthenticationConfig
 from signaling.calls.manager import CallCaps
 from signaling.calls.ports import CallLimits
@@ -28,6 +29,7 @@ class SignalingConfig:
     dialplan_path: Path | None
     journal_directory: Path
     rtpmanagers: tuple[tuple[str, str], ...]
+    grpc_security: GrpcSecurity
     nonce_secret: bytes
     transport: TransportConfig
     timers: SipTimers
@@ -52,6 +54,7 @@ class SignalingConfig:
             dialplan_path=settings.DIALPLAN_PATH,
             journal_directory=settings.VAR_DIR / "journal",
             rtpmanagers=settings.RTPMANAGER_ADDRS,
+            grpc_security=GrpcSecurity.from_settings(settings),
             nonce_secret=settings.SECRET_KEY.encode(),
             transport=TransportConfig(
                 bind=settings.SIP_BIND,

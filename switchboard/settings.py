@@ -204,6 +204,29 @@ RTPMANAGER_ADDRS = env.pairs(
 
 GRPC_PORT = env.port("GRPC_PORT", 9090, roles=[RTPMANAGER], help="gRPC listen port")
 GRPC_BIND = env.address("GRPC_BIND", "0.0.0.0", roles=[RTPMANAGER], help="Address gRPC binds")  # noqa: S104
+GRPC_TOKEN = env.secret(
+    "GRPC_TOKEN",
+    roles=[SIGNALING, RTPMANAGER],
+    help="Token that an RTP manager demands and signaling shows; unset: none",
+)
+GRPC_TLS_CERT = env.path(
+    "GRPC_TLS_CERT",
+    None,
+    roles=[SIGNALING, RTPMANAGER],
+    help="PEM file of the own certificate: with it an RTP manager serves TLS alone",
+)
+GRPC_TLS_KEY = env.path(
+    "GRPC_TLS_KEY", None, roles=[SIGNALING, RTPMANAGER], help="PEM file of the certificate's private key"
+)
+GRPC_TLS_CA = env.path(
+    "GRPC_TLS_CA",
+    None,
+    roles=[SIGNALING, RTPMANAGER],
+    help="PEM file of who signs the other side's certificate: signaling then speaks TLS, "
+    "an RTP manager then demands client certificates",
+)
+if (GRPC_TLS_CERT is None) != (GRPC_TLS_KEY is None):
+    raise BadVariable("GRPC_TLS_CERT", str(GRPC_TLS_CERT or ""), "both or neither of it and GRPC_TLS_KEY")
 RTP_BIND = env.address("RTP_BIND", "0.0.0.0", roles=[RTPMANAGER], help="Address the RTP sockets bind")  # noqa: S104
 RTP_PORT_MIN = env.port("RTP_PORT_MIN", 10000, roles=[RTPMANAGER], help="First port for RTP and RTCP")
 RTP_PORT_MAX = env.port(

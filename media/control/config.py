@@ -6,6 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from media.control.security import IN_THE_CLEAR, GrpcSecurity
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RtpConfig:
@@ -52,6 +54,9 @@ class RtpConfig:
     """How long a mutating request is answered again instead of executed again."""
 
     max_replays: int = 50_000
+
+    security: GrpcSecurity = IN_THE_CLEAR
+    """Who may call."""
 
     @property
     def grpc_target(self) -> str:

@@ -53,7 +53,7 @@ class RtpServer:
             ("grpc.max_send_message_length", config.max_message_bytes),
             *KEEPALIVE_OPTIONS,
         ]
-        self._grpc = grpc.aio.server(options=options)
+        self._grpc = grpc.aio.server(interceptors=config.security.interceptors(), options=options)
 
     async def start(self) -> None:
         """Listen.
@@ -64,7 +64,7 @@ class RtpServer:
         check_can_listen(self.config.grpc_bind, self.config.grpc_port)
         self._grpc.add_generic_rpc_handlers((self._service.handler(),))
         try:
-            self.port = self._grpc.add_insecure_port(self.config.grpc_target)
+            self.port = self._add_port(self.config.grpc_target)
         except RuntimeError as error:
             raise CannotListen(f"gRPC cannot listen on {self.config.grpc_target}: {error}") from error
         await self._grpc.start()
@@ -74,6 +74,12 @@ class RtpServer:
         """Stop listening, end all streams and all sessions."""
         await self._grpc.stop(STOP_GRACE_S)
         self.manager.close()
+
+    def _add_port(self, target: str) -> int:
+        credentials = self.config.security.server_credentials()
+        if credentials is None:
+            return self._grpc.add_insecure_port(target)
+        return self._grpc.add_secure_port(target, credentials)
 
     def _on_fatal(self, detail: str) -> None:
         if not self.failed.done():

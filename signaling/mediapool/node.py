@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from media.control.gen import rtpmanager_pb2 as pb
 from media.control.grpc_setup import EOF, KEEPALIVE_OPTIONS, grpc
+from media.control.security import IN_THE_CLEAR, GrpcSecurity
 from signaling.mediapool.batches import BatchQueue, Execution, Result, lost
 from signaling.mediapool.gate import WriteGate
 
@@ -63,6 +64,7 @@ class MediaNode:
         node_id: its name; "" to take the one that it gives itself.
         deadline_s: how long a request may take, reconnections included.
         gone_after_s: how long the node may be away before its sessions count as lost.
+        security: the token to show and the TLS to speak.
 
     Attributes:
         on_lost: is called with the node and the reason when its sessions are lost.
@@ -77,6 +79,7 @@ class MediaNode:
         *,
         deadline_s: float = DEADLINE_S,
         gone_after_s: float = GONE_AFTER_S,
+        security: GrpcSecurity = IN_THE_CLEAR,
     ) -> None:
         self.address = address
         self.node_id = node_id or address
@@ -87,6 +90,7 @@ class MediaNode:
         self._is_named = bool(node_id)
         self._deadline_s = deadline_s
         self._gone_after_s = gone_after_s
+        self._security = security
         self._client_id = uuid.uuid4().hex
         self._queue = BatchQueue()
         self._subscriptions: dict[str, _Subscription] = {}
@@ -151,7 +155,7 @@ class MediaNode:
 
     async def _run(self, gate: WriteGate) -> None:
         backoff_s = FIRST_BACKOFF_S
-        async with grpc.aio.insecure_channel(self.address, options=list(CHANNEL_OPTIONS)) as channel:
+        async with self._security.channel(self.address, list(CHANNEL_OPTIONS)) as channel:
             control: Any = channel.stream_stream(
                 CONTROL_METHOD,
                 request_serializer=pb.ControlRequestBatch.SerializeToString,
@@ -160,7 +164,8 @@ class MediaNode:
             while True:
                 was_connected = False
                 try:
-                    was_connected = await self._serve(control(wait_for_ready=True), gate)
+                    call = control(wait_for_ready=True, metadata=self._security.metadata())
+                    was_connected = await self._serve(call, gate)
                 except grpc.aio.AioRpcError as error:
                     log.info("control stream to %s ended: %s", self.address, error.details())
                 except asyncio.CancelledError:

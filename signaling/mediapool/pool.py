@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+from media.control.security import IN_THE_CLEAR, GrpcSecurity
 from signaling.mediapool.node import DEADLINE_S, GONE_AFTER_S, MediaNode
 
 
@@ -20,6 +21,7 @@ class MediaPool:
         addrs: pairs of node id and ``host:port``; equal ones, as in ``localhost:9090``, leave the naming to the node.
         deadline_s: see `MediaNode`.
         gone_after_s: see `MediaNode`.
+        security: the same for all of them.
     """
 
     def __init__(
@@ -28,6 +30,7 @@ class MediaPool:
         *,
         deadline_s: float = DEADLINE_S,
         gone_after_s: float = GONE_AFTER_S,
+        security: GrpcSecurity = IN_THE_CLEAR,
     ) -> None:
         self.nodes = [
             MediaNode(
@@ -35,6 +38,7 @@ class MediaPool:
                 "" if name == address else name,
                 deadline_s=deadline_s,
                 gone_after_s=gone_after_s,
+                security=security,
             )
             for name, address in addrs
         ]

@@ -32,6 +32,7 @@ def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         ({"PORT": "sip"}, "PORT='sip'"),
         ({"RTP_PORT_MIN": "20000", "RTP_PORT_MAX": "10000"}, "RTP_PORT_MAX='10000'"),
         ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL"),
+        ({"GRPC_TLS_CERT": "/tls/cert.pem"}, "GRPC_TLS_CERT='/tls/cert.pem'"),
     ],
 )
 def test_a_bad_setting_ends_the_start_with_one_line_and_exit_code_2(variables, named):

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from media.control.config import RtpConfig
+from media.control.security import GrpcSecurity
 from switchboard import env, logs
 
 log = structlog.get_logger("switchboard.rtpmanager")
@@ -58,6 +59,7 @@ def config_from_settings() -> RtpConfig:
         advertise=settings.ADVERTISE,
         rtp_threads=settings.RTP_THREADS,
         inactivity_s=settings.RTP_INACTIVITY_S,
+        security=GrpcSecurity.from_settings(settings, serves=True),
     )
 
 
