@@ -137,9 +137,8 @@ class Authenticator:
             return Refused(request.response(403, "Too Many Failed Attempts"))
         if not self._uri_matches(credentials.uri, request):
             return Refused(request.response(400, "Digest URI Does Not Match"))
-        if user is None or not user.enabled:
+        if user is None:
             self._verify(credentials, _NOBODY, request.method)
-            user = None
         elif not self._verify(credentials, user, request.method):
             user = None
         if user is None:
@@ -147,6 +146,8 @@ class Authenticator:
             return self._challenge(request, flow, account, now, proxy=proxy)
         if not self._is_fresh(credentials, flow, account, now):
             return self._challenge(request, flow, account, now, proxy=proxy, stale=True)
+        if not user.enabled:
+            return Refused(request.response(403, "User Disabled"))
         self._guard.succeeded(flow, identity, now)
         return self._authorize(request, user, account, own_aor=own_aor)
 

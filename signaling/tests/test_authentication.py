@@ -92,14 +92,14 @@ def test_it_looks_at_a_bounded_number_of_credentials(authenticator):
     assert result.response.status == 401
 
 
-def test_unknown_user_disabled_user_and_wrong_password_look_the_same(authenticator):
+def test_unknown_user_and_wrong_password_look_the_same(authenticator):
     answers = {
         str(text(log_in(authenticator, user, password, flow=udp(f"198.51.100.{n}"))))
         for n, (user, password) in enumerate(
             [
                 (ALICE, "wrong"),
                 ("nobody", PASSWORD),
-                (GONE, PASSWORD),
+                (GONE, "wrong"),
                 ("nobody", "wrong"),
                 (MALLORY, PASSWORD),
             ]
@@ -131,6 +131,12 @@ def test_it_refuses_a_disabled_account_only_after_the_right_password(authenticat
     assert log_in(authenticator, CAROL, "wrong", request=request).response.status == 401
     refused = log_in(authenticator, CAROL, request=request).response
     assert (refused.status, refused.reason) == (403, "Account Disabled")
+
+
+def test_it_refuses_a_disabled_user_only_after_the_right_password(authenticator):
+    assert log_in(authenticator, GONE, "wrong").response.status == 401
+    refused = log_in(authenticator, GONE).response
+    assert (refused.status, refused.reason) == (403, "User Disabled")
 
 
 # --- Nonces ------------------------------------------------------------------------------------------------------
