@@ -11,4 +11,6 @@ class SwitchboardConfig(AppConfig):
     name = "switchboard"
 
     def ready(self) -> None:
+        from switchboard import checks  # noqa: F401 - registers itself
+
         pre_migrate.connect(create_schema, sender=self)

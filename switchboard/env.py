@@ -64,6 +64,8 @@ class Registry:
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         self._environ = os.environ if environ is None else environ
         self.variables: dict[str, Variable] = {}
+        self.secrets: dict[str, str] = {}
+        """The values of the secrets that were read: for checks, never to be shown."""
 
     def text(self, name: str, default: str = "", *, help: str, roles: Iterable[str] = ()) -> str:
         """Return the variable as text; an empty one counts as unset."""
@@ -75,10 +77,14 @@ class Registry:
         Raises:
             BadVariable: both are set, or the file cannot be read.
         """
-        path = self._environ.get(f"{name}_FILE", "")
         self._declare(name, default, help, roles, f"any text, or {name}_FILE naming a file", secret=True)
+        self.secrets[name] = self._read_secret(name) or default
+        return self.secrets[name]
+
+    def _read_secret(self, name: str) -> str:
+        path = self._environ.get(f"{name}_FILE", "")
         if not path:
-            return self._environ.get(name, "") or default
+            return self._environ.get(name, "")
         if self._environ.get(name):
             raise BadVariable(f"{name}_FILE", path, f"{name} unset when {name}_FILE is set")
         try:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import environ
 
+from switchboard import published_secrets
 from switchboard.env import LOG_LEVELS, BadVariable, Registry
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -411,3 +412,14 @@ UNFOLD = {
     "SHOW_HISTORY": True,
 }
 TESTING = "pytest" in sys.modules
+
+# --- Published secrets ------------------------------------------------------------------------------------------------
+
+ALLOW_DEV_SECRETS = env.boolean(
+    "ALLOW_DEV_SECRETS",
+    False,
+    roles=EVERY_ROLE,
+    help="Start although a secret is one from the documentation (it contains switchboard-dev-); for trying out",
+)
+if not (DEBUG or ALLOW_DEV_SECRETS):
+    published_secrets.refuse(env.secrets)

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Secrets that stand in the documentation and the manifests: everybody knows them, so they are for trying out alone.
+
+Invariant: with `DEBUG` off and `ALLOW_DEV_SECRETS` off, no process of the product starts with one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from switchboard.env import BadVariable
+
+MARK = "switchboard-dev-"
+"""What every published secret contains, as the deployment guide's ``switchboard-dev-password`` does."""
+
+
+def published(secrets: Mapping[str, str]) -> list[str]:
+    """Return the names of the variables that hold a published secret."""
+    return [name for name, value in secrets.items() if MARK in value]
+
+
+def refuse(secrets: Mapping[str, str]) -> None:
+    """Refuse published secrets.
+
+    Raises:
+        BadVariable: there is one; its value is not shown.
+    """
+    for name in published(secrets):
+        accepted = (
+            "a secret of your own, not a published one (ALLOW_DEV_SECRETS=true admits those for trying out)"
+        )
+        raise BadVariable(name, "…", accepted)
