@@ -37,6 +37,8 @@ NO_THROTTLE = {
     "AUTH_FAILURES_PER_MINUTE": "1000000",
     "PASSWORD_GUESSES_PER_DAY": "1000000",
     "REQUESTS_PER_SECOND_PER_SOURCE": "1000000",
+    "REFUSALS_PER_PATH": "1000000",
+    "REFUSALS_PER_ADDRESS": "1000000",
 }
 """Every test comes from the loopback address: one test's refused passwords must not throttle the next."""
 
