@@ -4,7 +4,8 @@
 Sans-IO; keeps no state for a request that is not authenticated. Decisions:
 
 * The tenant is that of the From domain (REGISTER: of the Request-URI), else that of the other, else the default.
-* An unknown user, a disabled user and a wrong password get the same answer after the same work.
+* An unknown user and a wrong password get the same answer after the same work; that a user or account is disabled is
+  said only to who knows the password.
 * `stale=true` is said only to who knows the password.
 * Without qop (RFC 2069, old phones) MD5 is accepted, once per nonce: that is as safe against replay as a count.
 * One nonce serves the challenges of all algorithms in one response; it is bound to the realm and the source address.

@@ -59,10 +59,10 @@ class GuardConfig:
     """Failed authentications a minute from one address before it is refused without a check."""
     password_guesses_per_day: int = 1000
     """Wrong passwords within any 24 hours for one user, from addresses that it is not at home at."""
-    offences_per_path: int = 200
+    refusals_per_path: int = 200
     """Challenges left unanswered and requests refused without a check, by one path at once; a tenth comes back each
     second. As many phones may restart at once behind one path, a proxy for example."""
-    offences_per_address: int = 2000
+    refusals_per_address: int = 2000
     """The same for an address with all its ports; a fortieth comes back each second."""
     trust_s: float = 7200.0
     """How long a user is at home where it authenticated: longer than the longest registration."""
@@ -105,9 +105,9 @@ class MemoryGuard:
         self._guesses_at_users = Limiter(burst=at_once, per_s=per_s, max_keys=MAX_USERS)
         self._guesses_at_nobody = Limiter(burst=at_once, per_s=per_s, max_keys=MAX_UNKNOWN_IDENTITIES)
         self._guesses_at_home = Limiter(burst=at_once, per_s=per_s, max_keys=MAX_USERS)
-        path, address = config.offences_per_path, config.offences_per_address
-        self._path_offences = Limiter(burst=path, per_s=path / 10, max_keys=MAX_SOURCES)
-        self._address_offences = Limiter(burst=address, per_s=address / 40, max_keys=MAX_SOURCES)
+        path, address = config.refusals_per_path, config.refusals_per_address
+        self._path_refusals = Limiter(burst=path, per_s=path / 10, max_keys=MAX_SOURCES)
+        self._address_refusals = Limiter(burst=address, per_s=address / 40, max_keys=MAX_SOURCES)
         self._trickle = Limiter(burst=TRICKLE_PER_S, per_s=TRICKLE_PER_S, max_keys=MAX_SOURCES)
         self._homes: dict[tuple[Hashable, str], float] = {}
         self._home_paths: dict[tuple[str, int], float] = {}
@@ -176,14 +176,14 @@ class MemoryGuard:
         self._forgive(flow)
 
     def _forgive(self, flow: Flow) -> None:
-        self._path_offences.give_back(flow.remote)
-        self._address_offences.give_back(source_group(flow.remote[0]))
+        self._path_refusals.give_back(flow.remote)
+        self._address_refusals.give_back(source_group(flow.remote[0]))
 
     def _offend(self, flow: Flow, now: float) -> None:
         source = source_group(flow.remote[0])
-        if not self._path_offences.take(flow.remote, now):
+        if not self._path_refusals.take(flow.remote, now):
             _remember(self._shut_in, flow.remote, now, SHUT_IN_S, MAX_SOURCES)
-        if not self._address_offences.take(source, now):
+        if not self._address_refusals.take(source, now):
             _remember(self._shut_in, source, now, SHUT_IN_S, MAX_SOURCES)
 
     def _guesses(self, identity: Identity) -> Limiter:

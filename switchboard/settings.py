@@ -7,6 +7,7 @@ the environment or `django.conf` on its own.
 
 import socket
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import environ
@@ -88,6 +89,30 @@ SIP_TCP_MAX_PER_SOURCE = env.integer(
     roles=[SIGNALING],
     help="Most TCP connections at once from one address",
 )
+SIP_TCP_WRITE_BUFFER_BYTES = env.integer(
+    "SIP_TCP_WRITE_BUFFER_BYTES",
+    256 * 1024,
+    minimum=1024,
+    roles=[SIGNALING],
+    help="A TCP peer that leaves more than this unread is disconnected, in bytes",
+)
+SIP_TCP_CONNECT_TIMEOUT_S = env.seconds(
+    "SIP_TCP_CONNECT_TIMEOUT_S",
+    5,
+    minimum=0.1,
+    roles=[SIGNALING],
+    help="Longest time to open a TCP connection, in seconds",
+)
+SIP_UDP_RECEIVE_BUFFER_BYTES = env.integer(
+    "SIP_UDP_RECEIVE_BUFFER_BYTES",
+    4 << 20,
+    minimum=65536,
+    roles=[SIGNALING],
+    help="Receive buffer asked of the kernel, in bytes; net.core.rmem_max bounds what it grants",
+)
+DNS_TIMEOUT_S = env.seconds(
+    "DNS_TIMEOUT_S", 3, minimum=0.1, roles=[SIGNALING], help="Longest time for one DNS answer, in seconds"
+)
 SIP_T1_S = env.seconds(
     "SIP_T1_S", 0.5, minimum=0.01, maximum=10, roles=[SIGNALING], help="Timer T1 of RFC 3261, in seconds"
 )
@@ -154,6 +179,21 @@ REQUESTS_PER_SECOND_PER_SOURCE = env.integer(
     minimum=1,
     roles=[SIGNALING],
     help="New SIP requests a second served for one address; more are dropped",
+)
+REFUSALS_PER_PATH = env.integer(
+    "REFUSALS_PER_PATH",
+    200,
+    minimum=1,
+    roles=[SIGNALING],
+    help="Challenges left unanswered and requests refused unchecked, at once from one address and port, before all "
+    "but a trickle from there is dropped; a tenth of it comes back each second",
+)
+REFUSALS_PER_ADDRESS = env.integer(
+    "REFUSALS_PER_ADDRESS",
+    2000,
+    minimum=1,
+    roles=[SIGNALING],
+    help="The same for an address with all its ports; a fortieth of it comes back each second",
 )
 
 # --- Calls ----------------------------------------------------------------------------------------------------------
@@ -271,6 +311,17 @@ CSRF_TRUSTED_ORIGINS = [
         help="Origins trusted for forms behind a proxy: https://host,…",
     )
 ]
+LOGIN_FAILURES = env.integer(
+    "LOGIN_FAILURES",
+    5,
+    minimum=1,
+    maximum=1000,
+    roles=[UI],
+    help="Failed logins of one name from one address before it has to wait",
+)
+LOGIN_LOCKOUT_S = env.seconds(
+    "LOGIN_LOCKOUT_S", 900, minimum=1, roles=[UI], help="How long such a login has to wait, in seconds"
+)
 
 
 def _secret_key() -> str:
@@ -335,6 +386,7 @@ PAGE_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "channels",
+    "axes",
     "rest_framework",
 ]
 INSTALLED_APPS = [
@@ -357,7 +409,21 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
+AUTHENTICATION_BACKENDS = (
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+)
+AXES_FAILURE_LIMIT = LOGIN_FAILURES
+AXES_COOLOFF_TIME = timedelta(seconds=LOGIN_LOCKOUT_S)
+# The pair, so that nobody locks out an admin from elsewhere.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_LOCKOUT_CALLABLE = "accounts.lockout.locked_out"
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
 ROOT_URLCONF = "switchboard.urls"
 ASGI_APPLICATION = "switchboard.asgi.application"
 TEMPLATES = [

@@ -116,7 +116,7 @@ def offend(guard, where, now, times):
 
 
 def test_it_reads_only_a_trickle_from_a_path_that_never_answers_a_challenge():
-    guard = MemoryGuard(GuardConfig(offences_per_path=50))
+    guard = MemoryGuard(GuardConfig(refusals_per_path=50))
     offend(guard, flow(), 100.0, 50)
     assert read(guard, flow(), 100.0) == 100
     offend(guard, flow(), 100.0, 1)
@@ -126,7 +126,7 @@ def test_it_reads_only_a_trickle_from_a_path_that_never_answers_a_challenge():
 
 
 def test_it_reads_only_a_trickle_from_a_path_that_goes_on_after_its_credentials_are_not_checked_any_more():
-    guard = MemoryGuard(GuardConfig(auth_failures_per_minute=3, offences_per_path=20))
+    guard = MemoryGuard(GuardConfig(auth_failures_per_minute=3, refusals_per_path=20))
     for _ in range(3 + 20):
         guess(guard, flow(), GHOST, 100.0)
     assert read(guard, flow(), 100.0) == 100
@@ -135,7 +135,7 @@ def test_it_reads_only_a_trickle_from_a_path_that_goes_on_after_its_credentials_
 
 
 def test_it_shuts_in_a_whole_address_that_changes_its_ports():
-    guard = MemoryGuard(GuardConfig(offences_per_path=50, offences_per_address=500))
+    guard = MemoryGuard(GuardConfig(refusals_per_path=50, refusals_per_address=500))
     for port in range(1024, 1024 + 501):
         guard.challenged(flow(port=port), 100.0)
     assert sum(guard.admit(REGISTER, flow(port=port), 100.0) for port in range(2000, 2100)) == TRICKLE_PER_S
@@ -143,7 +143,7 @@ def test_it_shuts_in_a_whole_address_that_changes_its_ports():
 
 
 def test_a_flood_is_let_in_no_faster_than_its_allowance_comes_back():
-    guard = MemoryGuard(GuardConfig(offences_per_path=200))
+    guard = MemoryGuard(GuardConfig(refusals_per_path=200))
     read_by_second = [0] * 20
     for n in range(20 * 200):
         now = 100.0 + n / 200
@@ -154,7 +154,7 @@ def test_a_flood_is_let_in_no_faster_than_its_allowance_comes_back():
 
 
 def test_it_never_shuts_in_phones_that_answer_their_challenges():
-    guard = MemoryGuard(GuardConfig(offences_per_path=50, offences_per_address=50))
+    guard = MemoryGuard(GuardConfig(refusals_per_path=50, refusals_per_address=50))
     for n in range(5000):
         guard.challenged(flow(), 100.0)
         guard.succeeded(flow(), Identity(f"user {n}", True), 100.0)
@@ -162,7 +162,7 @@ def test_it_never_shuts_in_phones_that_answer_their_challenges():
 
 
 def test_a_challenge_that_was_answered_wrongly_counts_as_a_failure_alone():
-    guard = MemoryGuard(GuardConfig(offences_per_path=5, auth_failures_per_minute=1000))
+    guard = MemoryGuard(GuardConfig(refusals_per_path=5, auth_failures_per_minute=1000))
     for n in range(100):
         guard.challenged(flow(), 100.0)
         guard.failed(flow(), Identity(f"user {n}", True), 100.0)
@@ -170,7 +170,7 @@ def test_a_challenge_that_was_answered_wrongly_counts_as_a_failure_alone():
 
 
 def test_phones_and_trunks_at_an_address_that_is_shut_in_are_served():
-    guard = MemoryGuard(GuardConfig(offences_per_path=20, offences_per_address=20))
+    guard = MemoryGuard(GuardConfig(refusals_per_path=20, refusals_per_address=20))
     phone, attacker = flow("203.0.113.5", 40000), flow("203.0.113.5", 6000)
     guard.succeeded(phone, ALICE, 99.0)
     offend(guard, attacker, 100.0, 21)
@@ -182,7 +182,7 @@ def test_phones_and_trunks_at_an_address_that_is_shut_in_are_served():
 def test_it_keeps_memory_bounded(monkeypatch):
     monkeypatch.setattr("signaling.guard.MAX_SOURCES", 100)
     monkeypatch.setattr("signaling.guard.MAX_HOMES", 100)
-    guard = MemoryGuard(GuardConfig(offences_per_path=1, offences_per_address=1))
+    guard = MemoryGuard(GuardConfig(refusals_per_path=1, refusals_per_address=1))
     for n in range(1000):
         where = flow(f"10.0.{n // 250}.{n % 250}")
         guard.admit(REGISTER, where, 1.0)
