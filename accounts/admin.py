@@ -18,21 +18,23 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
 
-from accounts import admin_staff
-from accounts.admin_base import ModelAdmin
+from accounts import admin_logins, admin_staff, admin_tokens
+from accounts.admin_base import TenantAdmin, is_platform_admin
 from accounts.credentials import generate_password
 from accounts.forms import UserForm
 from accounts.models import Account, User
+from accounts.tenancy import Permission, access_of, scope
 
-__all__ = ["AccountAdmin", "UserAdmin", "admin_staff"]
+__all__ = ["AccountAdmin", "UserAdmin", "admin_logins", "admin_staff", "admin_tokens"]
 
 MAX_NEW_PASSWORDS = 500
 
 
 @admin.register(Account)
-class AccountAdmin(ModelAdmin):
-    """Tenants."""
+class AccountAdmin(TenantAdmin):
+    """Tenants. Platform admins make them and set their limits; an account admin changes the name."""
 
+    account_path = "pk"
     list_display = ("name", "domain", "enabled", "user_count", "max_concurrent_calls", "created_at")
     list_editable = ("enabled",)
     list_filter = ("enabled",)
@@ -48,6 +50,23 @@ class AccountAdmin(ModelAdmin):
         queryset: QuerySet[Account] = super().get_queryset(request)
         return queryset.annotate(users_total=Count("users"))
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return is_platform_admin(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Account | None = None) -> bool:
+        return is_platform_admin(request)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Account | None = None) -> tuple[str, ...]:
+        """Leave the domain and the limits to the platform: both concern other accounts."""
+        limits = () if is_platform_admin(request) else ("domain", "enabled", "max_concurrent_calls")
+        return (*limits, *self.readonly_fields)
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        shown = super().get_changelist_instance(request)
+        if not is_platform_admin(request):
+            shown.list_editable = ()
+        return shown
+
     @admin.display(description="SIP users", ordering="users_total")
     def user_count(self, account: Account) -> str:
         """Return the number of users as a link to their list."""
@@ -58,7 +77,7 @@ class AccountAdmin(ModelAdmin):
 
 
 @admin.register(User)
-class UserAdmin(ModelAdmin):
+class UserAdmin(TenantAdmin):
     """SIP users: extension and credential in one form."""
 
     form = UserForm
@@ -89,7 +108,10 @@ class UserAdmin(ModelAdmin):
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Fill in the account when there is but one."""
         initial: dict[str, Any] = super().get_changeform_initial_data(request)
-        accounts = Account.objects.values_list("pk", flat=True)[:2]
+        reached = scope(
+            Account.objects.all(), access_of(request.user), "pk", permission=Permission.CHANGE_CONFIG
+        )
+        accounts = reached.values_list("pk", flat=True)[:2]
         if len(accounts) == 1:
             initial.setdefault("account", accounts[0])
         return initial
@@ -109,7 +131,8 @@ class UserAdmin(ModelAdmin):
     @admin.action(description="Set new passwords", permissions=["change"])
     def set_new_passwords(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
         """Ask, then give each selected user a generated password and show them all, once."""
-        users = list(queryset.select_related("account")[: MAX_NEW_PASSWORDS + 1])
+        chosen = self.changeable(request, queryset).select_related("account")
+        users = list(chosen[: MAX_NEW_PASSWORDS + 1])
         if len(users) > MAX_NEW_PASSWORDS:
             self.message_user(request, f"Select at most {MAX_NEW_PASSWORDS} users.", messages.ERROR)
             return None

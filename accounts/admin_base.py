@@ -1,49 +1,166 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one place that chooses the admin theme: django-unfold when it is installed, else Django's own.
+"""The two kinds of admin page: `TenantAdmin` for rows of accounts, `PlatformAdmin` for what concerns all of them.
 
-Every ``admin.py`` takes its base classes and widgets from here, so that the project works with either.
+Roles decide, not Django's model permissions: whoever reaches no account sees nothing, and nobody sees or changes a
+row of an account that the role does not reach. Every registered page derives from one of both; a test walks them.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django.apps import apps
+from django.core.exceptions import PermissionDenied
+from django.db.models import ForeignKey, Model, QuerySet
+from django.forms import BaseModelForm, ModelChoiceField
+from django.http import HttpRequest
 
-if TYPE_CHECKING:
-    from django import forms
-    from django.contrib import admin
-    from django.contrib.admin.widgets import AdminTextareaWidget as Textarea
-    from django.contrib.admin.widgets import AdminTextInputWidget as TextInput
-    from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm
-    from django.contrib.auth.forms import AdminUserCreationForm as UserCreationForm
-    from django.forms import CheckboxInput as Checkbox
-
-    ModelAdmin = admin.ModelAdmin[Any]
-    ModelForm = forms.ModelForm[Any]
-elif apps.is_installed("unfold"):
-    from django.forms import ModelForm
-    from unfold.admin import ModelAdmin
-    from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
-    from unfold.widgets import UnfoldAdminTextareaWidget as Textarea
-    from unfold.widgets import UnfoldAdminTextInputWidget as TextInput
-    from unfold.widgets import UnfoldBooleanSwitchWidget as Checkbox
-else:
-    from django.contrib.admin import ModelAdmin
-    from django.contrib.admin.widgets import AdminTextareaWidget as Textarea
-    from django.contrib.admin.widgets import AdminTextInputWidget as TextInput
-    from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm
-    from django.contrib.auth.forms import AdminUserCreationForm as UserCreationForm
-    from django.forms import CheckboxInput as Checkbox
-    from django.forms import ModelForm
+from accounts.admin_theme import (
+    AdminPasswordChangeForm,
+    Checkbox,
+    CheckboxList,
+    ModelAdmin,
+    ModelForm,
+    TabularInline,
+    Textarea,
+    TextInput,
+    UserChangeForm,
+    UserCreationForm,
+)
+from accounts.choices import Permission
+from accounts.tenancy import access_of, account_id_of, scope
 
 __all__ = [
     "AdminPasswordChangeForm",
     "Checkbox",
+    "CheckboxList",
     "ModelAdmin",
     "ModelForm",
+    "PlatformAdmin",
+    "TabularInline",
+    "TenantAdmin",
     "TextInput",
     "Textarea",
     "UserChangeForm",
     "UserCreationForm",
+    "is_platform_admin",
 ]
+
+
+def is_platform_admin(request: HttpRequest) -> bool:
+    """Return whether the request comes from a platform admin."""
+    return access_of(request.user).may(Permission.PLATFORM)
+
+
+class PlatformAdmin(ModelAdmin):
+    """A page that platform admins alone open."""
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return is_platform_admin(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_platform_admin(request)
+
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
+        return is_platform_admin(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_platform_admin(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_platform_admin(request)
+
+
+class TenantAdmin(ModelAdmin):
+    """A page with rows of accounts: each person sees and changes those that the role reaches."""
+
+    account_path = "account"
+    """Lookup from a row to its account; ``pk`` for accounts themselves."""
+    view_permission = Permission.VIEW_CONFIG
+    change_permission = Permission.CHANGE_CONFIG
+    shared_rows = False
+    """Whether rows without an account are shown to everybody; platform admins alone change them."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return scope(
+            super().get_queryset(request),
+            access_of(request.user),
+            self.account_path,
+            permission=self.view_permission,
+            shared=self.shared_rows,
+        )
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self._may(request, self.view_permission)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self._may(request, self.view_permission, obj)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self._may(request, self.change_permission)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self._may(request, self.change_permission, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self._may(request, self.change_permission, obj)
+
+    def changeable(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows of a selection that may be changed, for actions in the list."""
+        return scope(queryset, access_of(request.user), self.account_path, permission=self.change_permission)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Save, after asking once more for the account that the row now belongs to."""
+        if not (self.has_change_permission(request, obj) if change else self._may_add(request, obj)):
+            raise PermissionDenied
+        super().save_model(request, obj, form, change)
+
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> ModelChoiceField[Any] | None:
+        """Offer and accept rows of those accounts alone in which something may be changed."""
+        page: Any = self.admin_site._registry.get(db_field.remote_field.model)
+        limited = isinstance(page, TenantAdmin) and not is_platform_admin(request)
+        if limited:
+            kwargs["queryset"] = scope(
+                page.model._default_manager.all(),
+                access_of(request.user),
+                page.account_path,
+                permission=self.change_permission,
+            )
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        if field is not None and limited and self.shared_rows and db_field.name == self.account_path:
+            # What belongs to no account belongs to the platform.
+            field.required = True
+        return field
+
+    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
+        """Make rows that may be seen and not changed read-only in the list."""
+        form_class = super().get_changelist_form(request, **kwargs)
+        return form_class if is_platform_admin(request) else _closed_where_refused(form_class, self, request)
+
+    def _may_add(self, request: HttpRequest, obj: Any) -> bool:
+        return self.has_add_permission(request) and self.has_change_permission(request, obj)
+
+    def _may(self, request: HttpRequest, permission: Permission, obj: Model | None = None) -> bool:
+        access = access_of(request.user)
+        if obj is None:
+            return access.may(permission)
+        account_id = account_id_of(obj, self.account_path)
+        if account_id is not None:
+            return access.may(permission, account_id)
+        if self.shared_rows and permission is self.view_permission:
+            return access.may(permission)
+        return access.may(Permission.PLATFORM)
+
+
+def _closed_where_refused(
+    form_class: type[BaseModelForm[Any]], page: TenantAdmin, request: HttpRequest
+) -> type[BaseModelForm[Any]]:
+    class RowForm(form_class):  # type: ignore[valid-type, misc]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            if not page.has_change_permission(request, self.instance):
+                for field in self.fields.values():
+                    field.disabled = True
+
+    return RowForm

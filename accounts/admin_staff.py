@@ -1,33 +1,95 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Django's own users and groups, who log in to this admin, in the theme of the other pages."""
+"""Logins: people who use this admin, and the accounts they work for. Platform admins alone see this.
+
+Django's groups and model permissions are not shown: roles decide here.
+"""
 
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
-from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
-from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdminClass
 from django.contrib.auth.models import Group, User
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
-from accounts.admin_base import AdminPasswordChangeForm, ModelAdmin, UserChangeForm, UserCreationForm
+from accounts.admin_base import (
+    AdminPasswordChangeForm,
+    PlatformAdmin,
+    TabularInline,
+    UserChangeForm,
+    UserCreationForm,
+)
+from accounts.models import Membership
 
 if TYPE_CHECKING:
-    DjangoUserAdmin = UserAdmin[User]
+    DjangoUserAdmin = DjangoUserAdminClass[User]
 else:
-    DjangoUserAdmin = UserAdmin
+    DjangoUserAdmin = DjangoUserAdminClass
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
 
 
+class MembershipInline(TabularInline):
+    """The accounts that a login works for."""
+
+    model = Membership
+    extra = 0
+    autocomplete_fields = ("account",)
+    fields = ("account", "role")
+
+
 @admin.register(User)
-class StaffAdmin(DjangoUserAdmin, ModelAdmin):
+class StaffAdmin(PlatformAdmin, DjangoUserAdmin):
     """People who log in to the admin; they are no SIP users."""
 
     form: Any = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
+    inlines = (MembershipInline,)
+    list_display = ("username", "first_name", "last_name", "is_active", "works_for", "is_superuser")
+    list_filter = ("is_active", "is_staff", "is_superuser")
+    filter_horizontal = ()
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        ("Person", {"fields": ("first_name", "last_name", "email")}),
+        (
+            "Access",
+            {
+                "fields": ("is_active", "is_staff", "is_superuser"),
+                "description": "Staff may open this admin; what they see there are the accounts below. "
+                "A superuser is platform admin: every account, logins and shared routes.",
+            },
+        ),
+        ("Dates", {"fields": ("last_login", "date_joined")}),
+    )
+    readonly_fields = ("last_login", "date_joined")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        queryset: QuerySet[User] = super().get_queryset(request)
+        return queryset.prefetch_related("memberships__account")
+
+    def get_inlines(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Ask for memberships when the login exists."""
+        return () if obj is None else self.inlines
+
+    @admin.display(description="Works for")
+    def works_for(self, login: User) -> str:
+        """Return the accounts and roles of a login."""
+        if login.is_superuser:
+            return "every account"
+        memberships: Any = getattr(login, "memberships").all()  # noqa: B009
+        return ", ".join(f"{m.account} ({m.get_role_display().lower()})" for m in memberships) or "–"
 
 
-@admin.register(Group)
-class StaffGroupAdmin(DjangoGroupAdmin, ModelAdmin):
-    """Sets of permissions for people who log in to the admin."""
+@admin.register(Membership)
+class MembershipAdmin(PlatformAdmin):
+    """Who works for which account, in which role."""
+
+    list_display = ("user", "account", "role", "created_at")
+    list_editable = ("role",)
+    list_filter = ("role", ("account", admin.RelatedOnlyFieldListFilter))
+    list_select_related = ("user", "account")
+    search_fields = ("user__username", "account__name", "account__domain")
+    search_help_text = "Login, account or domain"
+    autocomplete_fields = ("user", "account")

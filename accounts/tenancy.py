@@ -32,6 +32,7 @@ __all__ = [
     "Role",
     "Scope",
     "access_of",
+    "account_id_of",
     "current_access",
     "may",
     "role_of",
@@ -164,6 +165,16 @@ def scope(
     if shared:
         wanted |= Q(**{f"{path}__isnull": True})
     return queryset.filter(wanted)
+
+
+def account_id_of(row: Any, path: str = "account") -> Any:
+    """Return the id of the account that a row belongs to, by the path of `scope`; None: it belongs to none."""
+    *steps, last = path.split("__")
+    for step in steps:
+        row = getattr(row, step)
+        if row is None:
+            return None
+    return row.pk if last == "pk" else getattr(row, f"{last}_id")
 
 
 def current_access(user_id: int, max_age_s: float = 1.0) -> Access:

@@ -20,11 +20,12 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import DatabaseError
-from django.db.models import F
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from accounts.access import DEFAULT_RATE_PER_MINUTE, ApiToken
-from accounts.tenancy import Access, access_from, attach
+from accounts.choices import Permission
+from accounts.tenancy import Access, access_from, access_of, attach
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +98,18 @@ def revoke(row: ApiToken, now: datetime | None = None) -> None:
     if row.revoked_at is None:
         row.revoked_at = now or timezone.now()
         row.save(update_fields=["revoked_at"])
+
+
+def visible_tokens(user: Any) -> QuerySet[ApiToken]:
+    """Return the tokens that a login manages: those of its accounts, and its own."""
+    access = access_of(user)
+    rows = ApiToken.objects.all()
+    reached = access.accounts_with(Permission.MANAGE_TOKENS)
+    if reached is None:
+        return rows
+    if not reached:
+        return rows.none()
+    return rows.filter(Q(account__in=reached) | Q(user=user.pk))
 
 
 def digest_of(text: str) -> str:

@@ -15,7 +15,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
-from accounts.admin_base import ModelAdmin
+from accounts.admin_base import TenantAdmin
+from accounts.choices import Permission
 from cdrs.models import CDR, Disposition
 from cdrs.record import EndReason
 from cdrs.story import clock, tell
@@ -56,9 +57,10 @@ class CauseFilter(admin.SimpleListFilter):
 
 
 @admin.register(CDR)
-class CDRAdmin(ModelAdmin):
+class CDRAdmin(TenantAdmin):
     """Calls, newest first."""
 
+    view_permission = Permission.VIEW_CDRS
     list_display = ("start", "caller", "callee", "outcome", "talked", "cause", "hung_up_by", "mos")
     list_filter = ("disposition", CauseFilter, "invite_time", ("account", admin.RelatedOnlyFieldListFilter))
     search_fields = ("caller_number", "callee_number", "caller_name", "callee_name", "call_id")

@@ -8,15 +8,16 @@ from typing import Any
 from django.contrib import admin, messages
 from django.http import HttpRequest
 
-from accounts.admin_base import ModelAdmin
+from accounts.admin_base import TenantAdmin
 from dialplan.forms import RouteForm
 from dialplan.models import Route
 
 
 @admin.register(Route)
-class RouteAdmin(ModelAdmin):
+class RouteAdmin(TenantAdmin):
     """The dialplan: which number runs which actions."""
 
+    shared_rows = True
     form = RouteForm
     list_display = ("name", "pattern", "scope", "does", "priority", "enabled")
     list_display_links = ("name", "pattern")

@@ -12,7 +12,8 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts.admin_base import ModelAdmin
+from accounts.admin_base import TenantAdmin
+from accounts.choices import Permission
 from signaling.models import Registration
 
 
@@ -36,9 +37,12 @@ class ValidityFilter(admin.SimpleListFilter):
 
 
 @admin.register(Registration)
-class RegistrationAdmin(ModelAdmin):
+class RegistrationAdmin(TenantAdmin):
     """Bindings of phones to SIP users."""
 
+    account_path = "user__account"
+    view_permission = Permission.VIEW_LIVE
+    list_select_related = ("user",)
     list_display = ("aor", "contact", "transport", "source", "expires_at", "user_agent", "node_id")
     list_filter = (ValidityFilter, "transport", ("user__account", admin.RelatedOnlyFieldListFilter))
     search_fields = ("aor", "contact", "user_agent", "source_ip")
@@ -53,9 +57,9 @@ class RegistrationAdmin(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Registration | None = None) -> bool:
         """Refuse to delete rows here; deleting a user still takes its registrations along."""
-        return request.resolver_match is not None and request.resolver_match.view_name.startswith(
-            ("admin:accounts_user_", "admin:accounts_account_")
-        )
+        page = request.resolver_match.view_name if request.resolver_match else ""
+        elsewhere = page.startswith(("admin:accounts_user_", "admin:accounts_account_"))
+        return elsewhere and super().has_delete_permission(request, obj)
 
     @admin.display(description="Source", ordering="source_ip")
     def source(self, registration: Registration) -> str:
