@@ -29,6 +29,8 @@ DOMAIN = "switchboard.local"
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
 LOG_TAIL_LINES = 60
+GREETING_S = 0.2
+"""Between the connection of signaling to media and the first call that it takes."""
 
 FAST_TIMERS = {"SIP_T1_S": "0.1", "CONFIG_POLL_S": "0.1"}
 """Timers at a fifth of RFC 3261's, so that a 64*T1 timeout takes 6.4 s."""
@@ -331,6 +333,13 @@ def running_stack(directory: Path, template: Path, **env: str) -> Iterator[Stack
 def _grpc_listens(ports: PortBlock) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", ports.grpc)) == 0
+
+
+def _media_is_connected(ports: PortBlock) -> bool:
+    """Tell whether a client is connected to the gRPC port, as /proc shows it (state 01: established)."""
+    wanted = f"0100007F:{ports.grpc:04X}"
+    rows = (row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    return any(row[2] == wanted and row[3] == "01" for row in rows)
 
 
 def _sip_answers(ports: PortBlock) -> bool:
