@@ -131,21 +131,18 @@ class Authenticator:
             self._guard.challenged(flow, now)
             return self._challenge(request, flow, account, now, proxy=proxy)
         user = self._directory.user(account.id, credentials.username)
-        identity = (
-            Identity(user.id, True) if user else Identity(f"{account.id} {credentials.username}", False)
-        )
+        name = user.id if user else f"{account.id} {credentials.username}"
+        identity = Identity(name, user is not None)
         if not self._guard.may_try(flow, identity, now):
             return Refused(request.response(403, "Too Many Failed Attempts"))
         if not self._uri_matches(credentials.uri, request):
             return Refused(request.response(400, "Digest URI Does Not Match"))
-        if user is None:
-            self._verify(credentials, _NOBODY, request.method)
-        elif not self._verify(credentials, user, request.method):
-            user = None
-        if user is None:
+        right = self._verify(credentials, user or _NOBODY, request.method)
+        if user is None or not right:
             self._guard.failed(flow, identity, now)
             return self._challenge(request, flow, account, now, proxy=proxy)
         if not self._is_fresh(credentials, flow, account, now):
+            self._guard.challenged(flow, now)
             return self._challenge(request, flow, account, now, proxy=proxy, stale=True)
         if not user.enabled:
             return Refused(request.response(403, "User Disabled"))

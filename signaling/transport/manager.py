@@ -8,6 +8,7 @@ within `send`, so that the core may send from inside its own turn.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 from collections.abc import Callable
 
@@ -15,6 +16,7 @@ from signaling.sip.flow import Flow
 from signaling.sip.uri import SipUri
 from signaling.transport.addresses import check_target, is_loopback, primary_address
 from signaling.transport.config import TransportConfig
+from signaling.transport.descriptors import make_room
 from signaling.transport.errors import ListenError
 from signaling.transport.resolver import Resolver
 from signaling.transport.srv import Target
@@ -72,6 +74,9 @@ class TransportManager:
 
     async def start(self) -> None:
         """Open both listeners; raise ListenError, which names port and protocol, with neither left open."""
+        room = make_room(self._config.tcp_max_connections)
+        if room < self._config.tcp_max_connections:
+            self._config = dataclasses.replace(self._config, tcp_max_connections=room)
         for attempt in range(EPHEMERAL_ATTEMPTS):
             try:
                 await self._open()
