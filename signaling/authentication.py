@@ -131,8 +131,7 @@ class Authenticator:
             self._guard.challenged(flow, now)
             return self._challenge(request, flow, account, now, proxy=proxy)
         user = self._directory.user(account.id, credentials.username)
-        name = user.id if user else f"{account.id} {credentials.username}"
-        identity = Identity(name, user is not None)
+        identity = _identity(user, account, credentials)
         if not self._guard.may_try(flow, identity, now):
             return Refused(request.response(403, "Too Many Failed Attempts"))
         if not self._uri_matches(credentials.uri, request):
@@ -258,6 +257,10 @@ def owns(directory: Directory, user: UserInfo, account: AccountInfo, uri: SipUri
         return False
     owner = directory.user_by_number(account.id, uri.user)
     return owner is not None and owner.id == user.id
+
+
+def _identity(user: UserInfo | None, account: AccountInfo, credentials: Credentials) -> Identity:
+    return Identity(user.id, True) if user else Identity(f"{account.id} {credentials.username}", False)
 
 
 def _context(account: AccountInfo, flow: Flow) -> str:
