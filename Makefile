@@ -64,6 +64,7 @@ pins: $(VENV)/.dev ## compile the exact pins from requirements*.in
 docs: $(VENV)/.dev ## generate the pages of docs/ that are made from the code
 	$(MANAGE) configdoc > docs/configuration.md
 	$(BIN)/python -m signaling.sip.diagrams > docs/states.md
+	$(BIN)/python -m switchboard.events.schema
 
 $(VENV)/.python: requirements.txt | need-python
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

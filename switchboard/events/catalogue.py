@@ -1,0 +1,352 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every event that a signaling node publishes, one class each.
+
+The classes are the one definition: JSON form, schemas and documentation are made from them. Times are seconds since
+the epoch here and RFC 3339 text in JSON. Adding a field is free; changing or removing one needs a higher version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from operator import attrgetter
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+from pydantic import Field, WithJsonSchema
+
+EVENT_VERSION: Final = 1
+
+Time = Annotated[float, WithJsonSchema({"type": "string", "format": "date-time"})]
+"""Seconds since the epoch; in JSON an RFC 3339 date-time with microseconds, in UTC."""
+EventId = Annotated[str, Field(json_schema_extra={"format": "uuid"})]
+Count = Annotated[int, Field(ge=0)]
+Seconds = Annotated[float, Field(ge=0)]
+LegName = Literal["A", "B"]
+Transport = Literal["udp", "tcp", "tls", "ws", "wss"]
+Reason = Literal[
+    "normal",
+    "busy",
+    "no_answer",
+    "canceled",
+    "rejected",
+    "unavailable",
+    "error",
+    "timeout",
+    "transfer",
+    "media_error",
+]
+Disposition = Literal["ANSWERED", "NO_ANSWER", "BUSY", "FAILED", "CANCELED"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What every event says."""
+
+    event_type: ClassVar[str] = ""
+
+    event_id: EventId
+    """Unique; also the de-duplication id of JetStream. Ids of one node rise with time."""
+    event_time: Time
+    """When it happened."""
+    node_id: str
+    """The signaling node that reports it."""
+    tenant_id: str | None = None
+    """Account that it belongs to; null: it concerns the node, and only platform administrators see it."""
+    call_uuid: str | None = None
+    """The call, as its record will be named."""
+    sip_call_id: str | None = None
+    """SIP Call-ID, as the phone logged it."""
+    bridge_id: str | None = None
+    """Names the connection of two legs; null while there is none."""
+    leg: LegName | None = None
+    """The leg that it is about: A called, B was called."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallEvent(Event):
+    """What every event of a call says."""
+
+    caller_number: str
+    """Extension of who calls."""
+    caller_name: str
+    """Display name of who calls."""
+    callee_number: str
+    """The dialled number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallReceived(CallEvent):
+    """A call begins: a phone sent an INVITE, or an operator asked for the call."""
+
+    event_type: ClassVar[str] = "call.received"
+
+    origin: Literal["phone", "api"]
+    """Who began it."""
+    caller_ip: str | None
+    """Where the caller's signalling comes from; null when its phones are yet to be rung."""
+    route_id: str
+    """Route of the dialplan that matched; empty: none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallDialing(CallEvent):
+    """Phones are being called: the callee's (leg B), or first the caller's own in a call made by the API (leg A)."""
+
+    event_type: ClassVar[str] = "call.dialing"
+
+    target: str
+    """What is dialled: user/1001, or a SIP URI."""
+    phones: Count
+    """How many phones are called at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRinging(CallEvent):
+    """The first phone of a leg rings."""
+
+    event_type: ClassVar[str] = "call.ringing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallAnswered(CallEvent):
+    """A leg was answered: by the callee (B), or by the caller's own phone in a call made by the API (A).
+
+    A call that the dialplan answers itself, as for a prompt, reports no leg.
+    """
+
+    event_type: ClassVar[str] = "call.answered"
+
+    callee_name: str
+    """Display name of who answered; empty when it is no user."""
+    setup_seconds: Seconds
+    """From the beginning of the call to this answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallBridged(CallEvent):
+    """Both legs hear each other."""
+
+    event_type: ClassVar[str] = "call.bridged"
+
+    codec: str
+    """Codec of the answer."""
+    rtp_manager: str
+    """RTP manager that has the media."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallHold(CallEvent):
+    """A party put the other one on hold."""
+
+    event_type: ClassVar[str] = "call.hold"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallResumed(CallEvent):
+    """A party took the other one back from hold."""
+
+    event_type: ClassVar[str] = "call.resumed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallEnded(CallEvent):
+    """The call is over; its record follows by way of the CDR journal."""
+
+    event_type: ClassVar[str] = "call.ended"
+
+    reason: Reason
+    """Why."""
+    disposition: Disposition
+    """What became of the call."""
+    hangup_by: Literal["caller", "callee", "system"]
+    """Who ended it."""
+    sip_status: int | None
+    """Final SIP status of the caller's leg."""
+    duration_seconds: Seconds
+    """From answer to end."""
+    ring_duration_seconds: Seconds
+    """From the first ringing to answer or end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrationEvent(Event):
+    """What every event of a registration says; `sip_call_id` is that of its REGISTER requests."""
+
+    aor: str
+    """Address of record: sip:user@domain."""
+    contact: str
+    """The phone's contact URI."""
+    user_id: str
+    """The SIP user."""
+    user_agent: str
+    """What the phone says it is."""
+    source_ip: str
+    """Where its REGISTER came from."""
+    source_port: int
+    """Port that its REGISTER came from."""
+    transport: Transport
+    """How it is reached."""
+    expires_at: Time
+    """When it expires, or would have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrationRegistered(RegistrationEvent):
+    """A phone registered that was not registered before."""
+
+    event_type: ClassVar[str] = "registration.registered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrationRefreshed(RegistrationEvent):
+    """A phone registered again in time."""
+
+    event_type: ClassVar[str] = "registration.refreshed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrationUnregistered(RegistrationEvent):
+    """A phone took its registration back, was replaced, lost its connection, or its user may not register any more."""
+
+    event_type: ClassVar[str] = "registration.unregistered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrationExpired(RegistrationEvent):
+    """A phone did not register again in time."""
+
+    event_type: ClassVar[str] = "registration.expired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionEvent(Event):
+    """What every event of a media session says."""
+
+    session_id: str
+    """The session."""
+    rtp_manager: str
+    """RTP manager that has it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionCreated(SessionEvent):
+    """An RTP manager made a session for a leg."""
+
+    event_type: ClassVar[str] = "session.created"
+
+    local_addr: str
+    """Address where it takes RTP."""
+    local_port: int
+    """Port where it takes RTP."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionStarted(SessionEvent):
+    """The first RTP packet of the phone came."""
+
+    event_type: ClassVar[str] = "session.started"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionInactive(SessionEvent):
+    """No RTP came from the phone for the configured time."""
+
+    event_type: ClassVar[str] = "session.inactive"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionDestroyed(SessionEvent):
+    """The session was given back; the counters are zero when the RTP manager could not tell them."""
+
+    event_type: ClassVar[str] = "session.destroyed"
+
+    packets_received: Count
+    """RTP packets from the phone."""
+    packets_sent: Count
+    """RTP packets to the phone."""
+    packets_lost: Count
+    """Gaps in what came from the phone (RFC 3550 A.3)."""
+    jitter_ms: Seconds
+    """Jitter of what came from the phone, in milliseconds (RFC 3550 A.8)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RtpManagerEvent(Event):
+    """What every event of an RTP manager says."""
+
+    rtp_manager: str
+    """Its name."""
+    address: str
+    """host:port of its control interface."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RtpManagerUp(RtpManagerEvent):
+    """An RTP manager can take sessions."""
+
+    event_type: ClassVar[str] = "rtpmanager.up"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RtpManagerDown(RtpManagerEvent):
+    """An RTP manager can take no sessions: it is away, or says so itself."""
+
+    event_type: ClassVar[str] = "rtpmanager.down"
+
+
+EVENTS: Final[tuple[type[Event], ...]] = (
+    CallReceived,
+    CallDialing,
+    CallRinging,
+    CallAnswered,
+    CallBridged,
+    CallHold,
+    CallResumed,
+    CallEnded,
+    RegistrationRegistered,
+    RegistrationRefreshed,
+    RegistrationUnregistered,
+    RegistrationExpired,
+    SessionCreated,
+    SessionStarted,
+    SessionInactive,
+    SessionDestroyed,
+    RtpManagerUp,
+    RtpManagerDown,
+)
+CATALOGUE: Final[dict[str, type[Event]]] = {event.event_type: event for event in EVENTS}
+"""Event type → class."""
+FIELDS: Final[dict[str, tuple[str, ...]]] = {
+    event.event_type: tuple(field.name for field in fields(event)) for event in EVENTS
+}
+"""Event type → names of its fields, in the order of `values_of`."""
+_VALUES: Final[dict[type[Event], Callable[[Any], tuple[Any, ...]]]] = {
+    event: attrgetter(*FIELDS[event.event_type]) for event in EVENTS
+}
+_TIMES: Final = ("event_time", "expires_at")
+
+
+def values_of(event: Event) -> tuple[Any, ...]:
+    """Return the values of an event in the order of `FIELDS`: the short form that travels between processes."""
+    return _VALUES[type(event)](event)
+
+
+def json_of(event_type: str, values: tuple[Any, ...] | list[Any]) -> dict[str, Any]:
+    """Return the JSON form of the event whose `values_of` these are."""
+    content: dict[str, Any] = {"event_type": event_type, "event_version": EVENT_VERSION}
+    content.update(zip(FIELDS[event_type], values, strict=True))
+    for name in _TIMES:
+        if name in content:
+            content[name] = rfc3339(content[name])
+    return content
+
+
+def to_json(event: Event) -> dict[str, Any]:
+    """Return an event as the object that subscribers get."""
+    return json_of(event.event_type, values_of(event))
+
+
+def rfc3339(seconds: float) -> str:
+    """Return a time since the epoch as RFC 3339 text with microseconds, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")[:-6] + "Z"
