@@ -42,6 +42,8 @@ fn it_ends_earlier_bridges_of_both_sides() {
     test.relay.bridge(b, c).unwrap();
     assert_eq!(test.receive_rtp(a, &rtp(0, 1, 0, 1), ALICE), None);
     assert_eq!(test.receive_rtp(c, &rtp(0, 1, 0, 1), "192.0.2.3:8000").unwrap().key, b);
+    test.relay.bridge(a, b).unwrap();
+    assert_eq!(test.receive_rtp(c, &rtp(0, 2, 0, 1), "192.0.2.3:8000"), None);
 }
 
 #[test]

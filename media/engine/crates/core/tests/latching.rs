@@ -76,6 +76,17 @@ fn it_sends_reports_beside_a_learned_address() {
 }
 
 #[test]
+fn it_sends_reports_where_they_come_from_even_if_that_is_another_host_than_audio() {
+    let mut test = TestRelay::new();
+    let (a, b) = test.call();
+    test.set_remote(a, Some(ALICE), Some(NAT_IP));
+    assert!(test.receive_rtp(a, &rtp(0, 1, 0, 1), NAT).is_some());
+    assert!(test.receive(a, Component::Rtcp, &rtcp(), "192.0.2.1:4555").is_some());
+    let sent = test.receive(b, Component::Rtcp, &rtcp(), "198.51.100.2:6001").unwrap();
+    assert_eq!(sent.destination, address("192.0.2.1:4555"));
+}
+
+#[test]
 fn it_lets_the_sdp_address_win_over_a_learned_one() {
     let mut test = TestRelay::new();
     let (a, b) = test.call();

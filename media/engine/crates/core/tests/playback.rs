@@ -145,6 +145,11 @@ fn it_replaces_the_peers_audio_while_it_plays() {
     assert_eq!(test.receive_rtp(b, &rtp(0, 1, 0, 1), BOB), None);
     assert!(test.receive_rtp(a, &rtp(0, 1, 0, 1), ALICE).is_some(), "the other direction goes on");
     assert_eq!(test.receive(a, Component::Rtcp, &rtcp(), "192.0.2.1:4001"), None, "reports about the prompt");
+    assert_eq!(
+        test.receive(b, Component::Rtcp, &rtcp(), "198.51.100.2:6001"),
+        None,
+        "reports about audio that is not heard"
+    );
     test.advance(2 * PACKET_US);
     assert!(test.receive_rtp(b, &rtp(0, 2, 160, 1), BOB).is_some());
 }

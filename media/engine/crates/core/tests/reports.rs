@@ -7,7 +7,7 @@ mod common;
 
 use common::{ALICE, SSRC, Sent, TestRelay, address, rtp};
 use media_core::rtcp::{Compound, ReportBlock, SenderInfo, write_report};
-use media_core::{Component, SessionKey};
+use media_core::{Component, SessionKey, SessionStatistics};
 
 const ALICE_RTCP: &str = "192.0.2.1:4001";
 const SECOND_US: u64 = 1_000_000;
@@ -58,7 +58,7 @@ fn it_reports_reception_without_a_sender_part_when_it_only_listens() {
     let mut test = TestRelay::new();
     let a = test.session_with("alice", ALICE);
     hear(&mut test, a, 5);
-    let sent = reports(test.advance(10 * SECOND_US));
+    let sent = reports(test.advance(60 * SECOND_US));
     assert_eq!(sent.len(), 1, "nothing new was heard after the first report");
     let compound = Compound::parse(&sent[0].packet).unwrap();
     assert_eq!(compound.sender_info, None);
@@ -66,16 +66,21 @@ fn it_reports_reception_without_a_sender_part_when_it_only_listens() {
     assert_eq!((block.ssrc, block.highest_sequence, block.cumulative_lost), (99, 4, 0));
 }
 
+/// Hands in an SR of `ssrc`.
+fn hear_sender_report(test: &mut TestRelay, key: SessionKey, ssrc: u32) {
+    let info = SenderInfo { ntp: 0x1111_2222_3333_4444, rtp_timestamp: 0, packets: 1, octets: 160 };
+    let mut report = Vec::new();
+    write_report(&mut report, ssrc, Some(&info), None, "phone");
+    assert_eq!(test.receive(key, Component::Rtcp, &report, ALICE_RTCP), None);
+}
+
 #[test]
 fn it_says_when_the_last_sender_report_came() {
     let mut test = TestRelay::new();
     let a = test.session_with("alice", ALICE);
     hear(&mut test, a, 1);
-    let info = SenderInfo { ntp: 0x1111_2222_3333_4444, rtp_timestamp: 0, packets: 1, octets: 160 };
-    let mut report = Vec::new();
-    write_report(&mut report, 99, Some(&info), None, "phone");
+    hear_sender_report(&mut test, a, 99);
     let arrived_us = test.now_us;
-    assert_eq!(test.receive(a, Component::Rtcp, &report, ALICE_RTCP), None);
     let sent = reports(test.advance(10 * SECOND_US));
     let block = Compound::parse(&sent[0].packet).unwrap().report_blocks().next().unwrap();
     assert_eq!(block.last_sender_report, 0x2222_3333);
@@ -84,14 +89,26 @@ fn it_says_when_the_last_sender_report_came() {
 }
 
 #[test]
-fn it_computes_the_round_trip_from_the_remotes_block() {
+fn it_does_not_mix_up_the_sender_reports_of_other_sources() {
+    let mut test = TestRelay::new();
+    let a = test.session_with("alice", ALICE);
+    hear(&mut test, a, 1);
+    hear_sender_report(&mut test, a, 55);
+    let sent = reports(test.advance(10 * SECOND_US));
+    let block = Compound::parse(&sent[0].packet).unwrap().report_blocks().next().unwrap();
+    assert_eq!((block.last_sender_report, block.delay_since_last_sender_report), (0, 0));
+}
+
+/// Plays for ten seconds and answers the last SR 80 ms later, as a remote that says it held it for longer
+/// than it did.
+fn answer_sender_report(overstated_us: u64) -> SessionStatistics {
     let mut test = TestRelay::new();
     let a = test.session_with("alice", ALICE);
     test.play(a, "p", 10, true);
     let sent = reports(test.advance(10 * SECOND_US));
     let sent = sent.last().unwrap();
     let ntp = Compound::parse(&sent.packet).unwrap().sender_info.unwrap().ntp;
-    let held_us = test.now_us - sent.at_us;
+    let held_us = test.now_us - sent.at_us + overstated_us;
     test.now_us += 80_000;
     let block = ReportBlock {
         ssrc: SSRC,
@@ -105,9 +122,19 @@ fn it_computes_the_round_trip_from_the_remotes_block() {
     let mut report = Vec::new();
     write_report(&mut report, 99, None, Some(&block), "phone");
     test.receive(a, Component::Rtcp, &report, ALICE_RTCP);
-    let statistics = test.relay.statistics(a).unwrap();
+    test.relay.statistics(a).unwrap()
+}
+
+#[test]
+fn it_computes_the_round_trip_from_the_remotes_block() {
+    let statistics = answer_sender_report(0);
     assert!((statistics.round_trip_ms.unwrap() - 80.0).abs() < 0.1, "{:?}", statistics.round_trip_ms);
     assert_eq!((statistics.remote_packets_lost, statistics.remote_jitter_ms), (Some(3), Some(10.0)));
+}
+
+#[test]
+fn it_gives_no_round_trip_when_the_remote_overstates_its_delay() {
+    assert_eq!(answer_sender_report(SECOND_US).round_trip_ms, None);
 }
 
 #[test]

@@ -110,6 +110,12 @@ fn it_takes_a_jump_as_a_restart_only_when_a_second_packet_confirms_it() {
         statistics.record(&header(sequence, 0, 1), 172, 0, RATE_HZ);
     }
     assert_eq!(statistics.packets_lost(), 0, "one wild number is not 29,898 lost packets");
+    statistics.record(&header(30_001, 0, 1), 172, 0, RATE_HZ);
+    assert_eq!(
+        statistics.report().unwrap().highest_sequence,
+        102,
+        "its neighbour came too late to confirm it"
+    );
     for sequence in [40_000, 40_001, 40_003] {
         statistics.record(&header(sequence, 0, 1), 172, 0, RATE_HZ);
     }
