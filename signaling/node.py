@@ -14,6 +14,7 @@ from typing import Protocol
 import structlog
 
 from signaling.sip import Flow, NameAddr, RemoteProtocolError, SipRequest, SipResponse, SipUri
+from signaling.sip.dialog import Dialog
 from signaling.sip.endpoint import Endpoint
 from signaling.sip.events import (
     AckMissing,
@@ -28,11 +29,13 @@ from signaling.sip.events import (
 from signaling.sip.tokens import TokenSource
 from signaling.sip.transaction_client import ClientTransaction
 from signaling.sip.transaction_server import ServerTransaction
-from signaling.transport import TransportManager
+from signaling.transport import Target, TargetRefused, TransportManager
+from signaling.transport.addresses import parse_ip
 
 log = structlog.get_logger("switchboard.sip")
 
 SERVER_NAME = "Switchboard"
+DEFAULT_PORT = 5060
 
 DialogId = tuple[str, str, str]
 """Call-ID, local tag, remote tag (RFC 3261 section 12)."""
@@ -156,6 +159,25 @@ class SipNode:
         host = f"[{host}]" if ":" in host else host
         params = () if flow.transport == "udp" else (("transport", flow.transport),)
         return NameAddr(display_name="", uri=SipUri(scheme="sip", host=host, port=port, params=params))
+
+    def flow_to_target(self, dialog: Dialog, flow: Flow) -> Flow:
+        """Return the path of requests in a dialog whose peer is not behind NAT (RFC 3261 section 12.2.1.1).
+
+        It is ``flow``, by which the peer answers, unless the remote target is another numeric address that may be
+        sent to and no proxy asked to stay in between.
+        """
+        target = dialog.remote_target
+        ip = parse_ip(target.host)
+        if ip is None or dialog.route_set or flow.reliable or (target.transport or "udp") != "udp":
+            return flow
+        found = Target("udp", str(ip), target.port or DEFAULT_PORT)
+        if (found.ip, found.port) == flow.remote:
+            return flow
+        try:
+            self.transport.check_target(found, peer_ip=flow.remote[0])
+        except TargetRefused:
+            return flow
+        return self.transport.flow_to(found)
 
     # --- Inside -------------------------------------------------------------------------------------------------
 

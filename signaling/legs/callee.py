@@ -29,6 +29,7 @@ class CalleeLeg(DialogLeg):
         to: who is called.
         offer: our session description.
         max_forwards: hops left.
+        behind_nat: the callee registered, so ``flow`` is the way to it whatever its Contact says.
     """
 
     def __init__(
@@ -42,11 +43,13 @@ class CalleeLeg(DialogLeg):
         to: NameAddr,
         offer: str,
         max_forwards: int,
+        behind_nat: bool = True,
     ) -> None:
         super().__init__(node, on_event, "B", CALLEE_TABLE)
         self.remote_ip = flow.remote[0]
         self.flow = flow
         self._ringing = False
+        self._behind_nat = behind_nat
         self._invite = SipRequest(
             "INVITE",
             uri,
@@ -111,7 +114,7 @@ class CalleeLeg(DialogLeg):
         if not self._open_dialog(response, flow):
             return
         ack = self.dialog.make_ack(1)  # type: ignore[union-attr]
-        self.node.acknowledge(self._transaction, ack, flow)
+        self.node.acknowledge(self._transaction, ack, self.flow or flow)
         self._advance(LegInput.SUCCESS)
         if not wanted:
             self._send_bye(EndReason.CANCELED)
@@ -128,7 +131,8 @@ class CalleeLeg(DialogLeg):
             if response.status >= 200:
                 self._failed(failure_of_status(502, error.reason))
             return False
-        self._enter_dialog(dialog, flow)
+        self._enter_dialog(dialog, flow if self._behind_nat else self.node.flow_to_target(dialog, flow))
+        self.trusted_hosts.add(flow.remote[0])
         return True
 
     def _hang_up_extra(self, response: SipResponse, flow: Flow) -> None:

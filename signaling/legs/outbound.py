@@ -68,6 +68,7 @@ class Outbound:
             to=NameAddr(display_name="", uri=callee),
             offer=sdp,
             max_forwards=request.max_forwards,
+            behind_nat=destination.user is not None,
         )
 
     def _phones_of(self, name: str, request: CallRequest) -> list[Destination]:

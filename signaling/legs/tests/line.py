@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 from signaling.node import SipNode
 from signaling.sip import Flow, Headers, NameAddr, SipRequest, SipResponse, SipUri
@@ -14,6 +15,7 @@ from signaling.sip.endpoint import Endpoint
 from signaling.sip.events import RequestReceived, ResponseReceived
 from signaling.sip.timers import SipTimers
 from signaling.sip.tokens import TokenSource
+from signaling.transport import TransportManager
 
 NODE = ("192.0.2.10", 5060)
 PHONE = ("192.0.2.20", 5060)
@@ -47,10 +49,10 @@ class Line:
 
     def __post_init__(self) -> None:
         loop = asyncio.get_running_loop()
-        self.wire = WireTransport()
+        self.wire: Any = WireTransport()
         tokens = TokenSource(random.Random(1).randbytes)
         endpoint = Endpoint(sent_by=lambda flow: NODE, tokens=tokens, timers=SipTimers(t1=self.t1))
-        self.node = SipNode(endpoint, self.wire, tokens, loop)  # type: ignore[arg-type]
+        self.node = SipNode(endpoint, cast("TransportManager", self.wire), tokens, loop)
         self.phone = Endpoint(
             sent_by=lambda flow: PHONE,
             tokens=TokenSource(random.Random(2).randbytes),

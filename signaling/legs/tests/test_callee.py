@@ -139,3 +139,28 @@ async def test_the_callee_hangs_up_and_gets_its_answer_when_the_record_is_safe(l
     callee.leg.confirm_hang_up()
     await line.settle()
     assert line.statuses("BYE") == [200]
+
+
+async def test_a_callee_that_was_called_directly_gets_its_ack_at_its_contact(line: Line):
+    line.wire.check_target = lambda target, *, peer_ip: None
+    line.wire.flow_to = lambda target: TO_PHONE._replace(remote=(target.ip, target.port))
+    leg: Any = CalleeLeg(
+        line.node,
+        lambda _, event: None,
+        uri=SipUri(user="1002", host=PHONE[0], port=PHONE[1]),
+        flow=TO_PHONE,
+        from_=name("1001"),
+        to=name("1002"),
+        offer="our offer",
+        max_forwards=69,
+        behind_nat=False,
+    )
+    await line.settle()
+    response = line.answer(line.request("INVITE"), 200, sdp="answer")
+    response.headers.set("Contact", "<sip:elsewhere@203.0.113.7:5070>")
+    line.phone.datagrams_to_send(line.now())
+    line.node.on_message(response.to_bytes(), TO_PHONE)
+    await asyncio.sleep(0)
+    acks = [flow.remote for data, flow in line.wire.sent if data.startswith(b"ACK sip:elsewhere@203.0.113.7")]
+    assert acks[-1] == ("203.0.113.7", 5070)
+    assert leg.flow.remote == ("203.0.113.7", 5070)
