@@ -149,12 +149,15 @@ impl Worker {
     /// Starts the thread.
     pub(crate) fn spawn(self: &Arc<Self>) -> io::Result<thread::JoinHandle<()>> {
         let worker = Arc::clone(self);
-        thread::Builder::new().name(format!("rtp-worker-{}", self.number)).spawn(move || worker.supervise())
+        thread::Builder::new().name(format!("rtp-worker-{}", self.number)).spawn(move || {
+            block_signals();
+            worker.supervise(|| worker.run());
+        })
     }
 
-    fn supervise(&self) {
-        block_signals();
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.run()));
+    /// Runs `run` to its end and reports any end but a good one.
+    fn supervise(&self, run: impl FnOnce() -> io::Result<()>) {
+        let outcome = catch_unwind(AssertUnwindSafe(run));
         let detail = match outcome {
             Ok(Ok(())) => return,
             Ok(Err(error)) => error.to_string(),
@@ -258,6 +261,14 @@ mod tests {
             panic!("not one fatal event");
         };
         assert_eq!((*number, detail.as_str()), (3, "a control call panicked"));
+    }
+
+    #[test]
+    fn it_reports_a_panic_and_refuses_commands_from_then_on() {
+        let (worker, events) = worker();
+        worker.supervise(|| panic!("broken invariant"));
+        assert_eq!(events.drain(), [EngineEvent::Fatal { worker: 3, detail: "broken invariant".into() }]);
+        assert!(matches!(worker.command(|_, _| ()), Err(EngineError::WorkerFailed(3))));
     }
 
     #[test]
