@@ -96,7 +96,6 @@ class MediaNode:
         self._subscriptions: dict[str, _Subscription] = {}
         self._epoch = 0
         self._is_connected = False
-        self._is_stopping = False
         self._says_healthy = True
         self._away_since: float | None = None
         self._gate: WriteGate | None = None
@@ -121,7 +120,6 @@ class MediaNode:
 
     async def stop(self) -> None:
         """Close the stream and fail what is unanswered."""
-        self._is_stopping = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -170,7 +168,8 @@ class MediaNode:
                     log.info("control stream to %s ended: %s", self.address, error.details())
                 except asyncio.CancelledError:
                     # A call that is cancelled from here ends its readers this way, like a cancelled task.
-                    if self._is_stopping:
+                    task = asyncio.current_task()
+                    if task is not None and task.cancelling():
                         raise
                 was_connected |= self._disconnected()
                 backoff_s = FIRST_BACKOFF_S if was_connected else min(backoff_s * 2, LAST_BACKOFF_S)

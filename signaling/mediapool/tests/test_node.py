@@ -234,3 +234,11 @@ async def test_it_asks_for_the_nodes_health(served, monkeypatch):
         await until(lambda: node.available_ports == 100)
         served.engine.happen("fatal", 0, "broken")
         await until(lambda: not node.healthy)
+
+
+async def test_a_program_that_ends_without_stopping_the_node_is_not_kept_from_it(node):
+    tasks = list(node._tasks)
+    for task in tasks:
+        task.cancel()
+    done, pending = await asyncio.wait(tasks, timeout=5)
+    assert (len(done), pending) == (3, set())
