@@ -45,14 +45,21 @@ class PromptLibrary:
 
     Args:
         root: the directory; it may be absent as long as no prompt is asked for.
+        builtin: a directory whose prompts stand in for those that are not in `root`.
         cache_bytes: how much audio is kept in memory.
         clock: monotonic seconds.
     """
 
     def __init__(
-        self, root: Path, *, cache_bytes: int = CACHE_BYTES, clock: Callable[[], float] = time.monotonic
+        self,
+        root: Path,
+        *,
+        builtin: Path | None = None,
+        cache_bytes: int = CACHE_BYTES,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._root = root
+        self._builtin = builtin
         self._cache_bytes = cache_bytes
         self._clock = clock
         self._held_bytes = 0
@@ -88,10 +95,13 @@ class PromptLibrary:
         """
         if not file or len(file) > MAX_NAME_CHARACTERS or "\0" in file:
             raise invalid(Reason.BAD_REQUEST, "the prompt has no usable name")
-        root = self._root.resolve()
-        path = (root / file).resolve()
-        if not path.is_relative_to(root):
+        path = _inside(self._root, file)
+        if path is None:
             raise invalid(Reason.BAD_REQUEST, f"prompt {file!r} is outside the prompt directory")
+        if self._builtin is not None and not path.exists():
+            own = _inside(self._builtin, file)
+            if own is not None and own.is_file():
+                return own
         return path
 
     def _read(self, file: str, known: CachedPrompt | None) -> CachedPrompt:
@@ -119,3 +129,10 @@ class PromptLibrary:
         while self._held_bytes > self._cache_bytes and len(self._prompts) > 1:
             _, oldest = self._prompts.popitem(last=False)
             self._held_bytes -= len(oldest.pcm)
+
+
+def _inside(root: Path, file: str) -> Path | None:
+    """Return a file's path below a directory, None when it is elsewhere, also through a link."""
+    resolved = root.resolve()
+    path = (resolved / file).resolve()
+    return path if path.is_relative_to(resolved) else None

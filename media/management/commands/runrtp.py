@@ -75,7 +75,8 @@ async def serve(config: RtpConfig) -> None:
     from media.prompts.library import PromptLibrary
 
     engine = _make_engine(config)
-    server = RtpServer(config, engine, PromptLibrary(config.audio_path), ports_exhausted=PortsExhausted)
+    prompts = PromptLibrary(config.audio_path, builtin=settings.BASE_DIR / "media" / "audio")
+    server = RtpServer(config, engine, prompts, ports_exhausted=PortsExhausted)
     signalled = _catch_signals()
     try:
         await server.start()

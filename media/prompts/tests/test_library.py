@@ -54,6 +54,21 @@ async def test_it_does_not_follow_links_out_of_its_directory(library, root):
         await library.load("link.wav")
 
 
+async def test_a_prompt_that_the_operator_does_not_have_is_the_products_own(root, tmp_path):
+    builtin = tmp_path / "builtin"
+    builtin.mkdir()
+    for name in ("hello.wav", "welcome.wav"):
+        write_wav(builtin / name, b"\4\0" * 400)
+    (builtin / "link.wav").symlink_to(tmp_path / "secret.wav")
+    library = PromptLibrary(root, builtin=builtin)
+    assert (await library.load("welcome.wav")).duration_ms == 50
+    assert (await library.load("hello.wav")).duration_ms == 100
+    for name in ("link.wav", "missing.wav"):
+        with pytest.raises(MediaError) as caught:
+            await library.load(name)
+        assert caught.value.code is ErrorCode.NOT_FOUND
+
+
 async def test_a_missing_file_is_not_found(library):
     with pytest.raises(MediaError) as caught:
         await library.load("missing.wav")
