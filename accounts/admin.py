@@ -20,6 +20,7 @@ from django.utils.html import format_html
 
 from accounts import admin_logins, admin_staff, admin_tokens
 from accounts.admin_base import TenantAdmin, is_platform_admin
+from accounts.admin_history import HistoryAdmin
 from accounts.credentials import generate_password
 from accounts.forms import UserForm
 from accounts.models import Account, User
@@ -31,7 +32,7 @@ MAX_NEW_PASSWORDS = 500
 
 
 @admin.register(Account)
-class AccountAdmin(TenantAdmin):
+class AccountAdmin(HistoryAdmin, TenantAdmin):
     """Tenants. Platform admins make them and set their limits; an account admin changes the name."""
 
     account_path = "pk"
@@ -77,7 +78,7 @@ class AccountAdmin(TenantAdmin):
 
 
 @admin.register(User)
-class UserAdmin(TenantAdmin):
+class UserAdmin(HistoryAdmin, TenantAdmin):
     """SIP users: extension and credential in one form."""
 
     form = UserForm

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
+from simple_history.models import HistoricalRecords
 
 from accounts.access import ApiToken, Membership
 from accounts.credentials import hash_password
@@ -57,6 +58,7 @@ class Account(RevisionedModel):
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+    history = HistoricalRecords(table_name="accounts_history", excluded_fields=["created_at", "updated_at"])
 
     class Meta:
         db_table = "accounts"
@@ -107,6 +109,10 @@ class User(RevisionedModel):
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+    history = HistoricalRecords(
+        table_name="users_history",
+        excluded_fields=["password_hash", "password_hash_sha256", "created_at", "updated_at"],
+    )
 
     class Meta:
         db_table = "users"
@@ -142,6 +148,10 @@ class User(RevisionedModel):
     def save(self, *args: Any, **kwargs: Any) -> None:
         super().save(*args, **kwargs)
         self._stored_identity = self._identity()
+
+    def follow(self, stored: User) -> None:
+        """Count as a changed copy of a stored row, for an object that was not read from the table."""
+        self._stored_identity = stored._identity()
 
     def set_password(self, password: str) -> None:
         """Store the HA1 values of ``password`` for this user name in the account's realm (not saved yet)."""

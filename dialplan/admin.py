@@ -9,12 +9,13 @@ from django.contrib import admin, messages
 from django.http import HttpRequest
 
 from accounts.admin_base import TenantAdmin
+from accounts.admin_history import HistoryAdmin
 from dialplan.forms import RouteForm
 from dialplan.models import Route
 
 
 @admin.register(Route)
-class RouteAdmin(TenantAdmin):
+class RouteAdmin(HistoryAdmin, TenantAdmin):
     """The dialplan: which number runs which actions."""
 
     shared_rows = True

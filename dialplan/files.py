@@ -15,6 +15,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
 from accounts.models import Account
 from dialplan.engine import (
@@ -117,6 +118,7 @@ def _write(
     ids = [route.id for route in document.routes]
     rows = _rows_by_id(ids)
     _refuse_foreign_ids(ids, rows, account)
+    reason = f"Imported from {origin['path']}"[:100] if origin else "Imported"
     gone = sorted(set(obsolete.values_list("id", flat=True)) - set(ids))
     created: list[Route] = []
     updated: list[Route] = []
@@ -125,9 +127,10 @@ def _write(
         if _apply(row, route, origin):
             (created if row._state.adding else updated).append(row)
     if created:
-        Route.objects.bulk_create(created, batch_size=500)
+        bulk_create_with_history(created, Route, batch_size=500, default_change_reason=reason)
     if updated:
-        Route.objects.bulk_update(updated, [*COLUMNS, "updated_at"], batch_size=100)
+        columns = [*COLUMNS, "updated_at"]
+        bulk_update_with_history(updated, Route, columns, batch_size=100, default_change_reason=reason)
     for start in range(0, len(gone), 500):
         Route.objects.filter(id__in=gone[start : start + 500]).delete()
     return ImportResult(

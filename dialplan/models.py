@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from simple_history.models import HistoricalRecords
 
 from accounts.models import Account
 from accounts.revision import RevisionedModel
@@ -49,6 +50,9 @@ class Route(RevisionedModel):
     metadata = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+    history = HistoricalRecords(
+        table_name="dialplan_routes_history", excluded_fields=["created_at", "updated_at"]
+    )
 
     class Meta:
         db_table = "dialplan_routes"

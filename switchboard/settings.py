@@ -381,6 +381,8 @@ PAGELESS_COMMANDS = frozenset({"runsip", "runrtp"})
 PAGE_APPS = [
     "daphne",
     "unfold",
+    "unfold.contrib.simple_history",
+    "simple_history",
     "django.contrib.admin",
     "django.contrib.sessions",
     "django.contrib.messages",
@@ -409,6 +411,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "simple_history.middleware.HistoryRequestMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 AUTHENTICATION_BACKENDS = (

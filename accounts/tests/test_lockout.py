@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+from typing import Any
+
+import pytest
+from axes.models import AccessAttempt
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+pytestmark = pytest.mark.django_db
+LIMIT = 5
+
+
+@pytest.fixture
+def admin() -> User:
+    return User.objects.create_superuser("chief", password="correct horse")
+
+
+def log_in(client: Client, password: str, name: str = "chief", **environ: str) -> Any:
+    url = reverse("admin:login")
+    return client.post(url, {"username": name, "password": password}, **environ)  # type: ignore[arg-type]
+
+
+def test_too_many_failures_close_the_login_with_a_clear_message(client: Client, admin: User) -> None:
+    for _ in range(LIMIT - 1):
+        assert log_in(client, "wrong").status_code == 200
+    response = log_in(client, "wrong")
+    assert response.status_code == 429
+    assert response["Retry-After"] == "900"
+    assert "Wait 15 minutes" in response.content.decode()
+    assert log_in(client, "correct horse").status_code == 429
+
+
+def test_a_login_that_does_not_exist_is_answered_alike(client: Client, admin: User) -> None:
+    for name in ("chief", "ghost"):
+        answers = [log_in(client, "wrong", name) for _ in range(LIMIT)]
+        assert [answer.status_code for answer in answers] == [200] * (LIMIT - 1) + [429]
+        assert "Wait 15 minutes" in answers[-1].content.decode()
+
+
+def test_others_are_not_locked_out_along(client: Client, admin: User) -> None:
+    for _ in range(LIMIT):
+        log_in(client, "wrong")
+    assert log_in(client, "correct horse", REMOTE_ADDR="192.0.2.7").status_code == 302
+    User.objects.create_superuser("second", password="correct horse")
+    assert log_in(Client(), "correct horse", "second").status_code == 302
+
+
+def test_a_success_forgets_the_failures_before_it(client: Client, admin: User) -> None:
+    for _ in range(LIMIT - 1):
+        log_in(client, "wrong")
+    assert log_in(client, "correct horse").status_code == 302
+    assert log_in(Client(), "wrong").status_code == 200
+
+
+def test_a_platform_admin_unlocks_a_login(client: Client, admin: User) -> None:
+    for _ in range(LIMIT):
+        log_in(client, "wrong")
+    client.force_login(admin)
+    data = {"action": "unlock", "_selected_action": [str(AccessAttempt.objects.get().pk)]}
+    client.post(reverse("admin:axes_accessattempt_changelist"), data)
+    assert log_in(Client(), "correct horse").status_code == 302
+
+
+def test_no_password_is_kept_of_a_failed_login(client: Client, admin: User) -> None:
+    log_in(client, "wrong horse battery")
+    assert "wrong horse battery" not in str(list(AccessAttempt.objects.values()))
