@@ -11,7 +11,7 @@ ENGINE_SOURCES := $(shell find media/engine -type f \( -name '*.rs' -o -name '*.
 .PHONY: help run test test-unit test-e2e test-engine testcall lint format bench engine proto pins docs need-python need-rust
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-zA-Z0-9_-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-zA-Z0-9_-]+:.*## / {printf "  make %-24s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.engine ## install, migrate, create demo data, start everything, print where to dial in
 	@$(MANAGE) switchboard $(ARGS)
@@ -65,6 +65,62 @@ docs: $(VENV)/.dev ## generate the pages of docs/ that are made from the code
 	$(MANAGE) configdoc > docs/configuration.md
 	$(BIN)/python -m signaling.sip.diagrams > docs/states.md
 	$(BIN)/python -m switchboard.events.schema
+
+# --- Images and Kubernetes (docs/deployment.md) ---
+
+DOCKER  ?= docker
+KUBECTL ?= kubectl
+K3S     ?= sudo k3s
+K8S     ?= deploy/k8s
+IMAGES  ?= var/images
+ROLES   := signaling rtpmanager ui
+
+.PHONY: docker-build docker-build-signaling docker-build-rtpmanager docker-build-ui docker-save
+.PHONY: k8s-secrets k8s-load k8s-deploy k8s-delete k8s-status k8s-logs k8s-restart k8s-migrate
+
+docker-build: docker-build-signaling docker-build-rtpmanager docker-build-ui ## build all Docker images
+
+docker-build-signaling: ## build the image switchboard-signaling:latest
+	$(DOCKER) build -f deploy/docker/Dockerfile.signaling -t switchboard-signaling:latest .
+
+docker-build-rtpmanager: ## build the image switchboard-rtpmanager:latest
+	$(DOCKER) build -f deploy/docker/Dockerfile.rtpmanager -t switchboard-rtpmanager:latest .
+
+docker-build-ui: ## build the image switchboard-ui:latest
+	$(DOCKER) build -f deploy/docker/Dockerfile.ui -t switchboard-ui:latest .
+
+docker-save: ## save the images to tar files
+	@mkdir -p $(IMAGES)
+	@set -e; for role in $(ROLES); do echo "saving $(IMAGES)/switchboard-$$role.tar"; $(DOCKER) save -o $(IMAGES)/switchboard-$$role.tar switchboard-$$role:latest; done
+
+k8s-secrets: ## make secrets of this installation's own for deploy/k8s-production
+	@deploy/k8s-production/make-secrets.sh
+
+k8s-load: ## load the images into k3s
+	@set -e; for role in $(ROLES); do $(K3S) ctr images import $(IMAGES)/switchboard-$$role.tar; done
+
+k8s-deploy: k8s-load k8s-migrate ## full deploy: load the images and apply the manifests (K8S=deploy/k8s-production)
+	$(KUBECTL) apply -k $(K8S)/
+
+k8s-delete: ## remove all resources
+	$(KUBECTL) delete -k $(K8S)/ --ignore-not-found
+
+k8s-status: ## show the state of the deployment
+	@echo "=== Pods ==="
+	@$(KUBECTL) get pods -n switchboard
+	@echo "=== Services ==="
+	@$(KUBECTL) get services -n switchboard
+
+k8s-logs: ## follow the logs of all pods
+	$(KUBECTL) logs -n switchboard -l app.kubernetes.io/part-of=switchboard --all-containers --prefix --tail=50 --max-log-requests=20 -f
+
+k8s-restart: k8s-migrate ## restart the roles, after new images were loaded
+	$(KUBECTL) apply -k $(K8S)/
+	$(KUBECTL) rollout restart -n switchboard deployment/signaling deployment/ui statefulset/rtpmanager
+
+k8s-migrate:
+	@# A job cannot be changed and a finished one does not run again: the next apply makes a new one.
+	$(KUBECTL) delete job migrate -n switchboard --ignore-not-found
 
 $(VENV)/.python: requirements.txt | need-python
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
