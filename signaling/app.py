@@ -16,13 +16,16 @@ import structlog
 from cdrs.journal import Journal
 from cdrs.writer import DatabaseWriter
 from dialplan.watch import WatchState, import_if_changed
+from signaling.announce import RtpManagerAnnouncer, announce_bindings
 from signaling.authentication import Authenticator
 from signaling.calls import failures
 from signaling.calls.call import Call
 from signaling.calls.manager import CallManager
 from signaling.calls.media import CallMedia, MediaRefused
 from signaling.calls.ports import CallServices
+from signaling.calls.sessions import SessionBook
 from signaling.calls.verbs import VERBS
+from signaling.changes import Changes
 from signaling.config import SignalingConfig
 from signaling.configuration import ACCOUNTS, USERS
 from signaling.configuration_orm import OrmSource
@@ -40,6 +43,7 @@ from signaling.sip import Flow
 from signaling.sip.endpoint import Endpoint
 from signaling.sip.tokens import TokenSource
 from signaling.transport import TransportManager
+from switchboard.events import EventBus
 
 log = structlog.get_logger("switchboard.signaling")
 
@@ -70,6 +74,8 @@ class SignalingApp:
         self.journal = Journal(config.journal_directory, config.node_id, on_commit=self.writer.wake)
         self.location = Location()
         self.location_store = LocationStore(self.location, RegistrationTable(config.node_id))
+        self.bus = EventBus(config.node_id)
+        self.changes = Changes()
         self.pool = MediaPool(config.rtpmanagers, security=config.grpc_security)
         guard = MemoryGuard(config.guard)
         tokens = TokenSource(os.urandom)
@@ -86,7 +92,7 @@ class SignalingApp:
             limits=config.endpoint,
             parse_limits=config.parse,
         )
-        self.node = SipNode(endpoint, self.transport, tokens, loop)
+        self.node = SipNode(endpoint, self.transport, tokens, loop, self.changes)
         outbound = Outbound(self.node, self.directory, self.location)
         self.calls = CallManager(
             CallServices(
@@ -100,6 +106,8 @@ class SignalingApp:
                 targets=outbound,
                 make_leg=outbound.make_leg,
                 verbs=VERBS,
+                bus=self.bus,
+                changes=self.changes,
             ),
             config.caps,
         )
@@ -120,6 +128,8 @@ class SignalingApp:
         self._guard = guard
         self._housekeeper: asyncio.TimerHandle | None = None
         self.directory.on_change.append(self._configuration_changed)
+        announce_bindings(self.location, self.bus)
+        self._rtp_managers = RtpManagerAnnouncer(self.bus)
         self.location.on_change.append(self._binding_changed)
 
     @property
@@ -189,6 +199,7 @@ class SignalingApp:
     def _keep_house(self) -> None:
         loop = self.node.loop
         self.location.expire(loop.time())
+        self._rtp_managers.look(self.pool.nodes)
         self._housekeeper = loop.call_later(HOUSEKEEPING_S, self._keep_house)
 
     def _configuration_changed(self, topics: frozenset[str]) -> None:
@@ -212,4 +223,5 @@ class SignalingApp:
             caller_sdp=call.request.sdp,
             caller_ip=call.request.caller_ip,
             report=call.post,
+            book=SessionBook(call, node.node_id),
         )

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import structlog
 
+from signaling.changes import Changes
 from signaling.sip import Flow, NameAddr, RemoteProtocolError, SipRequest, SipResponse, SipUri
 from signaling.sip.dialog import Dialog
 from signaling.sip.endpoint import Endpoint
@@ -81,6 +82,7 @@ class SipNode:
         endpoint: protocol state.
         transport: sockets; its callbacks are set here.
         tokens: source of tags and Call-IDs.
+        changes: gets a note of each leg that changes; None: nobody looks.
     """
 
     def __init__(
@@ -89,12 +91,16 @@ class SipNode:
         transport: TransportManager,
         tokens: TokenSource,
         loop: asyncio.AbstractEventLoop,
+        changes: Changes | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.transport = transport
         self.tokens = tokens
         self.loop = loop
+        self.changes = Changes() if changes is None else changes
         self.dialogs: dict[DialogId, DialogUser] = {}
+        self.legs: dict[DialogUser, None] = {}
+        """Every leg that has not ended, with a dialog or yet without."""
         self.handlers: dict[str, RequestHandler] = {}
         self.on_unhandled: RequestHandler | None = None
         self._timer: asyncio.TimerHandle | None = None

@@ -202,8 +202,10 @@ class SessionManager:
             session.signaling_ip = signaling_ip
             self._put_into_use(session, before)
         else:
-            session.take_offer(self._read_offer(remote_sdp, signaling_ip))
+            offer = self._read_offer(remote_sdp, signaling_ip)
+            session.take_offer(offer)
             session.signaling_ip = signaling_ip
+            return _outcome(session, "")._replace(on_hold=not offer.direction.receives)
         return _outcome(session, "")
 
     def destroy(self, session_id: str) -> SessionCounters:

@@ -34,7 +34,8 @@ async def talk(call: Call, callee: Leg) -> None:
     Raises:
         CallOver: always.
     """
-    call.log.info("call.bridged")
+    if call.media is not None:
+        call.notify.bridged(call.media.codec, call.media.node_id)
     while True:
         item = await call.next()
         if item is None or item.leg is None:
@@ -65,6 +66,7 @@ async def _relay_update(call: Call, leg: Leg, other: Leg, update: Update) -> Non
 
     try:
         leg.send(await call.media.relay_update(leg is call.caller, update, ask_peer))
+        call.notify.holds(leg.label, holding=call.media.offers_hold(leg is call.caller))
     except MediaRefused as refused:
         call.log.warning("call.update_refused", detail=refused.detail)
         leg.send(UpdateRefused(refused.failure))

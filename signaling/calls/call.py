@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-import structlog
-
 from cdrs.record import CallRecord, EndReason, HangupBy
 from dialplan.engine import ActionError
 from signaling.calls import failures
@@ -36,10 +34,9 @@ from signaling.calls.failures import CallFailure
 from signaling.calls.leg import Leg
 from signaling.calls.mailbox import Mailbox
 from signaling.calls.media import CallMedia, MediaRefused
+from signaling.calls.notifier import CallNotifier
 from signaling.calls.ports import CallRequest, CallServices
 from signaling.calls.report import apply_media, start_record
-
-log = structlog.get_logger("switchboard.calls")
 
 
 class CallOver(Exception):
@@ -79,10 +76,12 @@ class Call:
         self.failure: CallFailure = failures.NOT_REGISTERED
         self.started_at = services.loop.time()
         self.deadline = self.started_at + services.limits.max_ringing_s
-        self.log = log.bind(call_id=request.sip_call_id, account=request.account.domain)
+        self.notify = CallNotifier(self)
+        self.log = self.notify.log
         self._mailbox: Mailbox[FromLeg] = Mailbox(services.loop)
-        self._legs: list[Leg] = [caller]
+        self._legs: list[Leg] = []
         self._hung_up: set[Leg] = set()
+        self.add_leg(caller)
 
     # --- What the world reports ---------------------------------------------------------------------------------
 
@@ -158,22 +157,22 @@ class Call:
             return
         media = await self.open_media()
         sdp = await media.answer_locally()
-        self.send_answer(sdp)
+        self.send_answer(sdp, None)
 
-    def send_answer(self, sdp: str) -> None:
-        """Send the answer to the caller and note the time."""
+    def send_answer(self, sdp: str, leg: str | None) -> None:
+        """Send the answer to the caller and note the time; ``leg`` is the one that answered, None: this server."""
         self.caller.send(Answer(sdp))
         self.answered = True
         self.deadline = self.services.loop.time() + self.services.limits.max_call_s
         self.record.answer_time = self.services.wall()
         self.services.journal.call_answered(self.record)
-        self.log.info("call.answered", callee=self.record.callee_number)
+        self.notify.answered(leg)
 
     def send_ring(self) -> None:
         """Tell the caller that it rings; the first time is noted."""
         if self.record.ring_time is None:
             self.record.ring_time = self.services.wall()
-            self.log.info("call.ringing")
+            self.notify.ringing()
         self.caller.send(Ring())
 
     async def update_caller(self, update: Update) -> None:
@@ -183,11 +182,13 @@ class Call:
             return
         try:
             self.caller.send(await self.media.update_locally(update))
+            self.notify.holds(self.caller.label, holding=self.media.offers_hold(True))
         except MediaRefused as refused:
             self.caller.send(UpdateRefused(refused.failure))
 
     def add_leg(self, leg: Leg) -> None:
         """Remember a leg that a verb made, so that the end of the call reaches it."""
+        leg.call = self
         self._legs.append(leg)
 
     def drop_leg(self, leg: Leg) -> None:
@@ -199,7 +200,7 @@ class Call:
     async def run(self) -> None:
         """Run the route to its end and leave nothing behind."""
         self.services.journal.call_started(self.record)
-        self.log.info("call.received", caller=self.record.caller_number, callee=self.request.destination)
+        self.notify.received()
         try:
             over = await self._run_route()
         except CallOver as reached:
@@ -245,7 +246,7 @@ class Call:
         await self._journal()
         for leg in self._legs:
             leg.confirm_hang_up()
-        self.log.info("call.ended", reason=str(over.reason), by=over.by, disposition=self.record.disposition)
+        self.notify.ended()
 
     def _final_status(self, over: CallOver) -> int:
         if self.answered:

@@ -46,7 +46,7 @@ async def dial(call: Call, action: Dial) -> None:
     media = await call.open_media()
     offers = await media.offer_callees([destination.remote_ip for destination in destinations])
     branches = _ring_all(call, destinations, offers)
-    call.log.info("call.dialing", target=str(action.target), phones=len(branches))
+    call.notify.dialing(action.target, len(branches))
     await _wait_for_answer(call, media, branches, deadline)
 
 
@@ -113,6 +113,7 @@ async def _early_media(call: Call, media: CallMedia, branch: Branch, event: Earl
         return
     if call.record.ring_time is None:
         call.record.ring_time = call.services.wall()
+        call.notify.ringing()
     if call.request.sdp:
         call.caller.send(EarlyMedia(sdp))
     else:
@@ -131,14 +132,14 @@ async def _answered(
         branch.leg.send(HangUp(EndReason.MEDIA_ERROR))
         branches[branch.leg] = branch
         return refused.failure
-    if not call.answered:
-        call.send_answer(sdp)
-        media.caller_described()
     call.callee = branch.leg
     user = branch.destination.user
     if user is not None:
         call.record.callee_user_id = user.id
         call.record.callee_name = user.display_name
+    if not call.answered:
+        call.send_answer(sdp, branch.leg.label)
+        media.caller_described()
     await talk(call, branch.leg)
     return None
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from signaling.calls.events import LegEvent
 
@@ -20,6 +20,8 @@ class Leg(Protocol):
     """"A" for the caller, "B" for callees."""
     remote_ip: str
     """Where its signalling comes from, as text; media may be learned from there (RTP latching)."""
+    call: Any
+    """The call that it belongs to, set by that call; the leg itself makes no use of it."""
 
     def send(self, event: LegEvent) -> None:
         """Do what ``event`` asks of this party; an event that its state does not allow is ignored."""

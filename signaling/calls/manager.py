@@ -84,6 +84,7 @@ class CallManager:
     def _ended(self, call: Call, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self.calls.pop(call.record.id, None)
+        call.notify.changed()
         _decrement(self._per_account, call.request.account.id)
         _decrement(self._per_user, call.request.caller.id)
         if not task.cancelled() and task.exception() is not None:

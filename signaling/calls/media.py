@@ -28,6 +28,7 @@ from signaling.calls.events import (
     UpdateAccepted,
 )
 from signaling.calls.failures import CallFailure
+from signaling.calls.sessions import MediaSession, SessionBook
 from signaling.mediapool import ErrorCode, MediaError, MediaNode
 
 log = structlog.get_logger("switchboard.calls")
@@ -85,6 +86,7 @@ class CallMedia:
         caller_sdp: the caller's offer; empty when it wants ours.
         caller_ip: where the caller's signalling comes from.
         report: gets the media events of this call.
+        book: keeps what is known of the sessions; None: one that tells nobody.
     """
 
     def __init__(
@@ -95,9 +97,11 @@ class CallMedia:
         caller_sdp: str,
         caller_ip: str,
         report: Callable[[CallEvent], None],
+        book: SessionBook | None = None,
     ) -> None:
         self.node = node
-        self.sessions: set[str] = set()
+        self.book = SessionBook(None, node.node_id) if book is None else book
+        self.sessions = self.book.sessions
         self.caller_session = uuid.uuid4().hex
         self.callee_session = ""
         self.codec = ""
@@ -106,7 +110,6 @@ class CallMedia:
         self._caller_ip = caller_ip
         self._report = report
         self._state = _Negotiation()
-        self._closed_stats: dict[str, pb.SessionStats] = {}
 
     @property
     def node_id(self) -> str:
@@ -159,6 +162,11 @@ class CallMedia:
         """
         return await self._update_alone(self.caller_session, update)
 
+    def offers_hold(self, of_caller: bool) -> bool:
+        """Whether the last new offer of a party asks to be sent nothing: it holds the other one."""
+        session = self.sessions.get(self.caller_session if of_caller else self.callee_session)
+        return session is not None and session.offers_hold
+
     # --- Callees ------------------------------------------------------------------------------------------------
 
     async def offer_callees(self, addresses: Sequence[str]) -> list[tuple[str, str]]:
@@ -174,7 +182,7 @@ class CallMedia:
         skipped = len(requests)
         ids = [uuid.uuid4().hex for _ in addresses]
         for session_id, address in zip(ids, addresses, strict=True):
-            self._own(session_id)
+            self._own(session_id, "B")
             requests.append(
                 pb.CreateSessionRequest(
                     session_id=session_id,
@@ -278,10 +286,8 @@ class CallMedia:
     async def release(self, session_ids: Sequence[str]) -> None:
         """Release sessions of callees that did not get the call."""
         ids = [session_id for session_id in session_ids if session_id in self.sessions]
-        for session_id in ids:
-            self._disown(session_id)
         if ids:
-            await self._ask(pb.DestroySessionRequest(session_id=session_id) for session_id in ids)
+            await self._destroy(ids)
 
     # --- Prompts ------------------------------------------------------------------------------------------------
 
@@ -307,37 +313,37 @@ class CallMedia:
 
     async def close(self) -> MediaReport:
         """Release every session and return what they counted; a silent RTP manager is not waited for."""
-        ids = list(self.sessions)
-        for session_id in ids:
-            self._disown(session_id)
         report = MediaReport(codec=self.codec)
-        if not ids:
+        if not self.sessions:
             return report
-        try:
-            replies = await asyncio.wait_for(
-                self._ask([pb.DestroySessionRequest(session_id=session_id) for session_id in ids]),
-                CLOSE_WAIT_S,
-            )
-        except TimeoutError:
-            log.warning("media.close_timeout", call_id=self._call_id, rtp_manager=self.node.node_id)
-            return report
-        for session_id, reply in zip(ids, replies, strict=True):
-            if isinstance(reply, MediaError):
-                continue
-            if session_id == self.caller_session:
-                report.caller = reply.stats
-            elif session_id == self.callee_session:
-                report.callee = reply.stats
+        counted = await self._destroy(list(self.sessions), CLOSE_WAIT_S)
+        report.caller = counted.get(self.caller_session)
+        report.callee = counted.get(self.callee_session)
         return report
 
     # --- Inside -------------------------------------------------------------------------------------------------
+
+    async def _destroy(self, ids: Sequence[str], wait_s: float | None = None) -> dict[str, pb.SessionStats]:
+        """Release sessions and return what is known of their counters."""
+        closed = {session_id: self._disown(session_id) for session_id in ids}
+        counted: dict[str, pb.SessionStats] = {}
+        try:
+            asked = self._ask([pb.DestroySessionRequest(session_id=session_id) for session_id in ids])
+            for session_id, reply in zip(ids, await asyncio.wait_for(asked, wait_s), strict=True):
+                if not isinstance(reply, MediaError):
+                    counted[session_id] = reply.stats
+        except TimeoutError:
+            log.warning("media.close_timeout", call_id=self._call_id, rtp_manager=self.node.node_id)
+        for session_id, session in closed.items():
+            self.book.closed(session, counted.get(session_id))
+        return counted
 
     def _open_caller(self) -> list[Message]:
         if self._state.opened:
             return []
         self._state.opened = True
         self._state.offered_by_us = not self._caller_sdp
-        self._own(self.caller_session)
+        self._own(self.caller_session, "A")
         return [
             pb.CreateSessionRequest(
                 session_id=self.caller_session,
@@ -360,13 +366,13 @@ class CallMedia:
         )
         return UpdateAccepted(reply.local_sdp)
 
-    def _own(self, session_id: str) -> None:
-        self.sessions.add(session_id)
+    def _own(self, session_id: str, leg: str) -> None:
+        self.book.open(session_id, leg)
         self.node.subscribe(session_id, self._on_media_event)
 
-    def _disown(self, session_id: str) -> None:
-        self.sessions.discard(session_id)
+    def _disown(self, session_id: str) -> MediaSession | None:
         self.node.unsubscribe(session_id)
+        return self.book.close(session_id)
 
     def _on_media_event(self, event: object) -> None:
         if isinstance(event, pb.PlaybackEvent):
@@ -377,8 +383,10 @@ class CallMedia:
                     PlaybackEnded(event.session_id, event.play_id, event.detail or "playback failed")
                 )
         elif isinstance(event, pb.MediaInactive):
+            self.book.inactive(event.session_id)
             self._report(MediaInactive(event.session_id))
         elif isinstance(event, pb.MediaStarted):
+            self.book.started(event.session_id)
             self._report(MediaStarted(event.session_id))
         else:
             self._report(MediaLost())
@@ -390,6 +398,7 @@ class CallMedia:
     async def _execute(self, *requests: Message) -> list[Any]:
         """Send one batch; raise MediaRefused for the first request of it that failed."""
         replies = await self.node.execute(*requests)
+        self.book.took(requests, replies)
         for reply in replies:
             if isinstance(reply, MediaError):
                 raise MediaRefused(FAILURES.get(reply.code, failures.MEDIA_FAILED), reply.detail)

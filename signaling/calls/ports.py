@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from cdrs.record import CallRecord
 from dialplan.engine import CallFacts, Route, SipTarget, UserTarget
 from signaling.calls.failures import CallFailure
 from signaling.calls.leg import Leg, LegCallback
+from signaling.changes import Changes
 from signaling.directory import AccountInfo, UserInfo
+from switchboard.events import EventBus
 
 if TYPE_CHECKING:
     from signaling.calls.call import Call
@@ -41,6 +43,8 @@ class CallRequest:
     """Why the call must not go further than its record, such as a limit that is reached; None lets it go on."""
     max_forwards: int
     """Hops left for legs made by this call."""
+    origin: Literal["phone", "api"] = "phone"
+    """Who began it: a phone by its INVITE, or a program through the API."""
 
     @property
     def facts(self) -> CallFacts:
@@ -123,3 +127,7 @@ class CallServices:
     targets: Targets
     make_leg: LegMaker
     verbs: Mapping[type, Callable[[Call, Any], Awaitable[None]]]
+    bus: EventBus = field(default_factory=EventBus)
+    """Gets the events of calls and sessions."""
+    changes: Changes = field(default_factory=Changes)
+    """Gets a note of what is to be shown anew."""

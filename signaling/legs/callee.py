@@ -48,7 +48,7 @@ class CalleeLeg(DialogLeg):
         super().__init__(node, on_event, "B", CALLEE_TABLE)
         self.remote_ip = flow.remote[0]
         self.flow = flow
-        self._ringing = False
+        self._rang = False
         self._behind_nat = behind_nat
         self._invite = SipRequest(
             "INVITE",
@@ -98,12 +98,13 @@ class CalleeLeg(DialogLeg):
     def _on_provisional(self, response: SipResponse, flow: Flow) -> None:
         if self.state is not LegState.CALLING or response.status == 100:
             return
+        self.ringing = True
         if response.to.tag and self.dialog is None:
             self._open_dialog(response, flow)
         if response.content_type == SDP and response.body:
             self._report(self, EarlyMedia(response.body.decode("utf-8", "replace")))
-        elif not self._ringing and response.status in (180, 181, 182, 183):
-            self._ringing = True
+        elif not self._rang and response.status in (180, 181, 182, 183):
+            self._rang = True
             self._report(self, Ring())
 
     def _on_success(self, response: SipResponse, flow: Flow) -> None:

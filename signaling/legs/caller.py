@@ -124,6 +124,9 @@ class CallerLeg(DialogLeg):
             response.body = sdp.encode()
         if self.dialog is not None:
             self.dialog.sent_response(status)
+        if status < 200 and not self.ringing:
+            self.ringing = True
+            self.node.changes.leg(self)
         self.node.respond(self._transaction, response)
 
     def _respond_failure(self, failure: CallFailure) -> None:

@@ -7,6 +7,7 @@ Invariant: at most one offer is open in a dialog (RFC 3264 section 4): a second 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 
@@ -61,6 +62,10 @@ class DialogLeg:
         self.node = node
         self.label = label
         self.state = LegState.CALLING
+        self.ringing = False
+        """Whether the INVITE has a provisional answer above 100."""
+        self.call: Any = None
+        self.created_at = node.loop.time()
         self.remote_ip = ""
         self.dialog: Dialog | None = None
         self.flow: Flow | None = None
@@ -75,6 +80,8 @@ class DialogLeg:
         self._their_offer: tuple[ServerTransaction, SipRequest] | None = None
         self._our_offer: ClientTransaction | None = None
         self._infos: dict[ClientTransaction, None] = {}
+        node.legs[self] = None
+        node.changes.leg(self)
 
     # --- For the call -------------------------------------------------------------------------------------------
 
@@ -158,6 +165,8 @@ class DialogLeg:
         self.state = after
         if after is LegState.ENDED:
             self._leave_dialog()
+            self.node.legs.pop(self, None)
+        self.node.changes.leg(self)
         return True
 
     def _enter_dialog(self, dialog: Dialog, flow: Flow) -> None:
@@ -167,6 +176,7 @@ class DialogLeg:
         self.trusted_hosts.add(flow.remote[0])
         self._dialog_key = dialog.id
         self.node.dialogs[self._dialog_key] = self
+        self.node.changes.leg(self)
 
     def _leave_dialog(self) -> None:
         if self._dialog_key is not None:

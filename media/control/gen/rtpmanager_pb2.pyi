@@ -330,7 +330,7 @@ class UpdateSessionRemoteReply(_message.Message):
     remote_port: _builtins.int
     state: Global___SessionState.ValueType
     on_hold: _builtins.bool
-    """the remote does not both send and receive"""
+    """of an offer: the remote asks to be sent nothing; of an answer: either side holds"""
     def __init__(
         self,
         *,

@@ -7,6 +7,7 @@ import asyncio
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from cdrs.record import CallRecord
 from dialplan.engine import SipTarget, UserTarget, compile_routes, parse_route
@@ -17,10 +18,12 @@ from signaling.calls.failures import CallFailure
 from signaling.calls.leg import LegCallback
 from signaling.calls.media import CallMedia
 from signaling.calls.ports import CallLimits, CallRequest, CallServices, Destination
+from signaling.calls.sessions import SessionBook
 from signaling.calls.targets import TargetFailed
 from signaling.calls.verbs import VERBS
 from signaling.configuration import AccountInfo, UserInfo
 from signaling.mediapool import MediaError
+from switchboard.events import EventBus
 
 ACCOUNT = AccountInfo(
     id="account", name="Acme", domain="acme.test", realm="acme.test", enabled=True, max_concurrent_calls=0
@@ -36,6 +39,7 @@ class RecordedLeg:
         self.label = label
         self.remote_ip = "192.0.2.1"
         self.sent: list[LegEvent] = []
+        self.call: Any = None
         self.confirmed = False
         self.on_event = on_event
 
@@ -62,6 +66,7 @@ class ScriptedNode:
         self.requests: list[object] = []
         self.errors: dict[type, MediaError] = {}
         self.subscribers: dict[str, object] = {}
+        self.offers_hold = False
         self._ports = itertools.count(10000, 2)
 
     def subscribe(self, session_id: str, callback: object) -> None:
@@ -87,7 +92,9 @@ class ScriptedNode:
         if isinstance(request, pb.CreateOfferRequest):
             return pb.CreateOfferReply(local_sdp="our offer")
         if isinstance(request, pb.UpdateSessionRemoteRequest):
-            return pb.UpdateSessionRemoteReply(codec="PCMA")
+            return pb.UpdateSessionRemoteReply(codec="PCMA", on_hold=self.offers_hold)
+        if isinstance(request, pb.BridgeMediaRequest):
+            return pb.BridgeMediaReply()
         if isinstance(request, pb.DestroySessionRequest):
             return pb.DestroySessionReply(stats=pb.SessionStats(packets_received=50, packets_sent=50))
         return object()
@@ -129,6 +136,7 @@ class World:
     max_ringing_s: float = 60.0
     max_call_s: float = 60.0
     legs: list[RecordedLeg] = field(default_factory=list)
+    bus: EventBus = field(default_factory=lambda: EventBus("sip-1"))
 
     async def resolve(self, target: UserTarget | SipTarget, request: CallRequest) -> Sequence[Destination]:
         if self.target_failure is not None:
@@ -149,6 +157,7 @@ class World:
             caller_sdp=call.request.sdp,
             caller_ip=call.request.caller_ip,
             report=call.post,
+            book=SessionBook(call, self.node.node_id),
         )
 
     def start(
@@ -168,6 +177,7 @@ class World:
             targets=self,
             make_leg=self.make_leg,
             verbs=VERBS,
+            bus=self.bus,
         )
         self.caller = RecordedLeg("A")
         self.call = Call(

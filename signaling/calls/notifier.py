@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one place that tells the world about a call: log lines, events on the bus, notes for the live feed.
+
+One method per event. Decides nothing. Invariant: the events of a call come in the order in which they happened, and
+the stage is that of the last one.
+"""
+
+from __future__ import annotations
+
+import uuid
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from media.control.gen import rtpmanager_pb2 as pb
+from switchboard.events import catalogue
+
+if TYPE_CHECKING:
+    from signaling.calls.call import Call
+    from signaling.calls.sessions import MediaSession
+
+log = structlog.get_logger("switchboard.calls")
+
+NO_STATS = pb.SessionStats()
+
+
+class CallStage(StrEnum):
+    """How far a call has come."""
+
+    RECEIVED = "received"
+    DIALING = "dialing"
+    RINGING = "ringing"
+    ANSWERED = "answered"
+    """A leg is up, and talks to nobody yet but this server."""
+    BRIDGED = "bridged"
+    ENDED = "ended"
+
+
+class CallNotifier:
+    """Reports one call.
+
+    Args:
+        call: whose record, request and services are read.
+    """
+
+    __slots__ = ("_bus", "_call", "_changes", "bridge_id", "held_by", "log", "stage")
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._bus = call.services.bus
+        self._changes = call.services.changes
+        self.log = log.bind(call_id=call.request.sip_call_id, account=call.request.account.domain)
+        self.stage = CallStage.RECEIVED
+        self.bridge_id: str | None = None
+        self.held_by: tuple[str, ...] = ()
+        """Labels of the legs that put the other one on hold."""
+
+    # --- The call -------------------------------------------------------------------------------------------------
+
+    def received(self) -> None:
+        """The call begins."""
+        request = self._call.request
+        self.log.info("call.received", caller=self._call.record.caller_number, callee=request.destination)
+        self._enter(CallStage.RECEIVED)
+        if self._bus.active:
+            self._publish(
+                catalogue.CallReceived,
+                "A",
+                origin=request.origin,
+                caller_ip=request.caller_ip or None,
+                route_id="" if request.route is None else request.route.id,
+            )
+
+    def dialing(self, target: object, phones: int, leg: str = "B") -> None:
+        """Phones of a leg are being called."""
+        self.log.info("call.dialing", target=str(target), phones=phones, leg=leg)
+        self._enter(CallStage.DIALING)
+        if self._bus.active:
+            self._publish(catalogue.CallDialing, leg, target=str(target), phones=phones)
+
+    def ringing(self, leg: str = "B") -> None:
+        """The first phone of a leg rings."""
+        self.log.info("call.ringing", leg=leg)
+        self._enter(CallStage.RINGING)
+        if self._bus.active:
+            self._publish(catalogue.CallRinging, leg)
+
+    def answered(self, leg: str | None) -> None:
+        """A leg was answered; None: the dialplan answers the caller itself."""
+        record = self._call.record
+        self.log.info("call.answered", callee=record.callee_number, leg=leg)
+        self._enter(CallStage.ANSWERED)
+        if self._bus.active:
+            setup_s = max(self._call.services.loop.time() - self._call.started_at, 0.0)
+            self._publish(
+                catalogue.CallAnswered, leg, callee_name=record.callee_name, setup_seconds=round(setup_s, 6)
+            )
+
+    def bridged(self, codec: str, rtp_manager: str) -> None:
+        """Both legs hear each other."""
+        self.bridge_id = str(uuid.uuid4())
+        self.log.info("call.bridged")
+        self._enter(CallStage.BRIDGED)
+        if self._bus.active:
+            self._publish(catalogue.CallBridged, None, codec=codec, rtp_manager=rtp_manager)
+
+    def holds(self, leg: str, *, holding: bool) -> None:
+        """A leg made a new offer that holds the other one, or does not; reports what that changes."""
+        if holding == (leg in self.held_by):
+            return
+        self.held_by = (
+            (*self.held_by, leg) if holding else tuple(each for each in self.held_by if each != leg)
+        )
+        self.log.info("call.hold" if holding else "call.resumed", leg=leg)
+        self.changed()
+        if self._bus.active:
+            self._publish(catalogue.CallHold if holding else catalogue.CallResumed, leg)
+
+    def ended(self) -> None:
+        """The record is finished."""
+        record = self._call.record
+        self.log.info(
+            "call.ended",
+            reason=str(record.hangup_cause),
+            by=record.hangup_by,
+            disposition=record.disposition,
+        )
+        self._enter(CallStage.ENDED)
+        if self._bus.active:
+            self._publish(
+                catalogue.CallEnded,
+                None,
+                reason=str(record.hangup_cause),
+                disposition=str(record.disposition),
+                hangup_by=str(record.hangup_by),
+                sip_status=record.sip_status,
+                duration_seconds=round(record.duration_s, 6),
+                ring_duration_seconds=round(record.ring_duration_s, 6),
+            )
+
+    def changed(self) -> None:
+        """Note that something about the call is to be shown anew."""
+        self._changes.call(self._call)
+
+    # --- Its media sessions ---------------------------------------------------------------------------------------
+
+    def session_created(self, session: MediaSession) -> None:
+        """The RTP manager made a session."""
+        self._changes.session(session)
+        if self._bus.active:
+            self._publish_session(
+                catalogue.SessionCreated,
+                session,
+                local_addr=session.local_addr,
+                local_port=session.local_port,
+            )
+
+    def session_changed(self, session: MediaSession) -> None:
+        """A session got other addresses, another codec or another state."""
+        self._changes.session(session)
+
+    def session_started(self, session: MediaSession) -> None:
+        """The first packet of the phone came."""
+        if self._bus.active:
+            self._publish_session(catalogue.SessionStarted, session)
+
+    def session_inactive(self, session: MediaSession) -> None:
+        """The phone has sent nothing for the configured time."""
+        if self._bus.active:
+            self._publish_session(catalogue.SessionInactive, session)
+
+    def session_destroyed(self, session: MediaSession, stats: pb.SessionStats | None) -> None:
+        """The session was given back."""
+        self._changes.session(session)
+        if self._bus.active:
+            counted = NO_STATS if stats is None else stats
+            self._publish_session(
+                catalogue.SessionDestroyed,
+                session,
+                packets_received=counted.packets_received,
+                packets_sent=counted.packets_sent,
+                packets_lost=counted.packets_lost,
+                jitter_ms=round(counted.jitter_ms, 3),
+            )
+
+    # --- Inside ---------------------------------------------------------------------------------------------------
+
+    def _enter(self, stage: CallStage) -> None:
+        self.stage = stage
+        self._changes.call(self._call)
+
+    def _publish(self, event: type[catalogue.CallEvent], leg: str | None, **fields: Any) -> None:
+        record = self._call.record
+        self._bus.publish(
+            event(
+                **self._bus.stamp(),
+                **self._about(leg),
+                caller_number=record.caller_number,
+                caller_name=record.caller_name,
+                callee_number=record.callee_number,
+                **fields,
+            )
+        )
+
+    def _publish_session(
+        self, event: type[catalogue.SessionEvent], session: MediaSession, **fields: Any
+    ) -> None:
+        self._bus.publish(
+            event(
+                **self._bus.stamp(),
+                **self._about(session.leg),
+                session_id=session.session_id,
+                rtp_manager=session.rtp_manager,
+                **fields,
+            )
+        )
+
+    def _about(self, leg: str | None) -> dict[str, Any]:
+        record = self._call.record
+        return {
+            "tenant_id": record.account_id,
+            "call_uuid": record.id,
+            "sip_call_id": record.call_id,
+            "bridge_id": self.bridge_id,
+            "leg": leg,
+        }
