@@ -121,7 +121,8 @@ class Phone:
     def _tone(self, count: int) -> bytes:
         time_s = np.arange(self._position, self._position + count) / audio.RATE_HZ
         self._position += count
-        return (0.25 * 32767 * np.sin(2 * np.pi * self._options.tone_hz * time_s)).astype("<i2").tobytes()
+        signal = 0.25 * 32767 * np.sin(2 * np.pi * self._options.tone_hz * time_s)
+        return bytes(signal.astype("<i2").tobytes())
 
 
 def tell(event: str, **fields: Any) -> None:
