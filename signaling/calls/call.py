@@ -149,6 +149,7 @@ class Call:
         if self.media is None:
             self.media = self.services.media(self)
             self.record.rtp_manager = self.media.node_id
+            self.caller.session_id = self.media.caller_session
         return self.media
 
     async def answer_caller(self) -> None:
@@ -186,8 +187,9 @@ class Call:
         except MediaRefused as refused:
             self.caller.send(UpdateRefused(refused.failure))
 
-    def add_leg(self, leg: Leg) -> None:
+    def add_leg(self, leg: Leg, session_id: str = "") -> None:
         """Remember a leg that a verb made, so that the end of the call reaches it."""
+        leg.session_id = session_id
         leg.call = self
         self._legs.append(leg)
 

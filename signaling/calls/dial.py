@@ -56,7 +56,7 @@ def _ring_all(
     branches = {}
     for destination, (session_id, offer) in zip(destinations, offers, strict=True):
         leg = call.services.make_leg(destination, call.request, offer, call.on_leg_event)
-        call.add_leg(leg)
+        call.add_leg(leg, session_id)
         branches[leg] = Branch(leg, session_id, destination)
     return branches
 

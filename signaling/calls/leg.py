@@ -22,6 +22,8 @@ class Leg(Protocol):
     """Where its signalling comes from, as text; media may be learned from there (RTP latching)."""
     call: Any
     """The call that it belongs to, set by that call; the leg itself makes no use of it."""
+    session_id: str
+    """Its media session, set by the call for who looks at the leg; empty: none yet."""
 
     def send(self, event: LegEvent) -> None:
         """Do what ``event`` asks of this party; an event that its state does not allow is ignored."""

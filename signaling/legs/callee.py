@@ -9,7 +9,7 @@ from cdrs.record import EndReason
 from signaling.calls.events import Answer, EarlyMedia, Fail, HangUp, Ring
 from signaling.calls.failures import UNREACHABLE, CallFailure, failure_of_status
 from signaling.calls.leg import LegCallback
-from signaling.legs.dialog_leg import ALLOW, SDP, SHARED_SENDERS, DialogLeg
+from signaling.legs.dialog_leg import ALLOW, SDP, SHARED_SENDERS, DialogLeg, Parties
 from signaling.legs.states import CALLEE_TABLE, LegInput, LegState
 from signaling.node import SipNode
 from signaling.sip import Flow, Headers, NameAddr, RemoteProtocolError, SipRequest, SipResponse, SipUri
@@ -32,6 +32,8 @@ class CalleeLeg(DialogLeg):
         behind_nat: the callee registered, so ``flow`` is the way to it whatever its Contact says.
     """
 
+    direction = "outbound"
+
     def __init__(
         self,
         node: SipNode,
@@ -50,15 +52,16 @@ class CalleeLeg(DialogLeg):
         self.flow = flow
         self._rang = False
         self._behind_nat = behind_nat
+        local_tag, call_id = node.tokens.tag(), node.tokens.call_id()
         self._invite = SipRequest(
             "INVITE",
             uri,
             Headers(
                 [
                     ("Max-Forwards", str(max_forwards)),
-                    ("From", str(from_.with_tag(node.tokens.tag()))),
+                    ("From", str(from_.with_tag(local_tag))),
                     ("To", str(to)),
-                    ("Call-ID", node.tokens.call_id()),
+                    ("Call-ID", call_id),
                     ("CSeq", "1 INVITE"),
                     ("Contact", str(node.contact(flow))),
                     ("Allow", ALLOW),
@@ -67,7 +70,13 @@ class CalleeLeg(DialogLeg):
             ),
             offer.encode(),
         )
+        self._early = Parties(call_id, local_tag, "", from_.uri, to.uri)
         self._transaction = node.request(self._invite, flow, self)
+
+    @property
+    def parties(self) -> Parties:
+        """Who talks to whom, also before the callee has answered anything."""
+        return self._early if self.dialog is None else super().parties
 
     # --- From the node ------------------------------------------------------------------------------------------
 

@@ -27,6 +27,8 @@ class CallerLeg(DialogLeg):
         event: the INVITE, authenticated, with its fresh transaction.
     """
 
+    direction = "inbound"
+
     def __init__(self, node: SipNode, event: RequestReceived) -> None:
         super().__init__(node, _drop_event, "A", CALLER_TABLE)
         self._invite = event.request

@@ -7,7 +7,8 @@ Invariant: at most one offer is open in a dialog (RFC 3264 section 4): a second 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from itertools import count
+from typing import Any, ClassVar, NamedTuple
 
 import structlog
 
@@ -26,7 +27,7 @@ from signaling.calls.failures import CallFailure, failure_of_status
 from signaling.calls.leg import LegCallback
 from signaling.legs.states import LegInput, LegState
 from signaling.node import SipNode
-from signaling.sip import Flow, RemoteProtocolError, SipRequest, SipResponse
+from signaling.sip import Flow, LocalProtocolError, RemoteProtocolError, SipRequest, SipResponse, SipUri
 from signaling.sip.dialog import Dialog
 from signaling.sip.events import RequestReceived
 from signaling.sip.transaction_client import ClientTransaction
@@ -42,6 +43,20 @@ Reauthenticate = Callable[[RequestReceived], SipResponse | None]
 """Checks a request that came from another address than its dialog's; returns what refuses it, or None."""
 
 
+class Parties(NamedTuple):
+    """Who talks to whom in the dialog of a leg, as far as it is known."""
+
+    call_id: str
+    local_tag: str
+    remote_tag: str
+    """Empty until the callee has answered anything."""
+    from_uri: SipUri
+    to_uri: SipUri
+
+
+_numbers = count(1)
+
+
 class DialogLeg:
     """A leg with a dialog; subclasses set it up.
 
@@ -52,6 +67,9 @@ class DialogLeg:
         table: the states of this kind of leg.
     """
 
+    direction: ClassVar[str] = ""
+    """Whether the peer sent the INVITE (inbound) or this node did (outbound)."""
+
     def __init__(
         self,
         node: SipNode,
@@ -60,11 +78,14 @@ class DialogLeg:
         table: dict[tuple[LegState, LegInput], LegState],
     ) -> None:
         self.node = node
+        self.number = next(_numbers)
+        """Names this leg among all legs of the process."""
         self.label = label
         self.state = LegState.CALLING
         self.ringing = False
         """Whether the INVITE has a provisional answer above 100."""
         self.call: Any = None
+        self.session_id = ""
         self.created_at = node.loop.time()
         self.remote_ip = ""
         self.dialog: Dialog | None = None
@@ -82,6 +103,19 @@ class DialogLeg:
         self._infos: dict[ClientTransaction, None] = {}
         node.legs[self] = None
         node.changes.leg(self)
+
+    @property
+    def parties(self) -> Parties:
+        """Who talks to whom; a leg has a dialog, or overrides this."""
+        dialog = self.dialog
+        if dialog is None:
+            raise LocalProtocolError("this leg has no dialog")
+        outbound = self.direction == "outbound"
+        return Parties(
+            *dialog.id,
+            dialog.local_uri if outbound else dialog.remote_uri,
+            dialog.remote_uri if outbound else dialog.local_uri,
+        )
 
     # --- For the call -------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 """The events of calls: which, in which order, with what in them."""
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -24,7 +25,7 @@ from switchboard.events import CATALOGUE, to_json
 from switchboard.events.schema import schema_of
 
 
-def watched(**options: object) -> tuple[World, list]:
+def watched(**options: Any) -> tuple[World, list]:
     world, events = World(**options), []
     world.bus.subscribe(events.append)
     return world, events

@@ -40,6 +40,7 @@ class RecordedLeg:
         self.remote_ip = "192.0.2.1"
         self.sent: list[LegEvent] = []
         self.call: Any = None
+        self.session_id = ""
         self.confirmed = False
         self.on_event = on_event
 
