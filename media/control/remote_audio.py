@@ -6,8 +6,8 @@ It must not decide anything about addresses or codecs (see `addresses` and `nego
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from media.control.codecs import Format, read_formats
 from media.control.directions import BY_NAME, WITHOUT_RECEIVING, Direction
@@ -25,8 +25,7 @@ UNSPECIFIED = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, never 
 Address = tuple[str, int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MediaLine:
+class MediaLine(NamedTuple):
     """A media section as far as an answer must repeat it: kind, profile and formats (RFC 3264 6)."""
 
     media: str
@@ -34,8 +33,7 @@ class MediaLine:
     formats: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteAudio:
+class RemoteAudio(NamedTuple):
     """The audio stream of one remote description."""
 
     formats: tuple[Format, ...]
@@ -51,7 +49,7 @@ class RemoteAudio:
     lines: tuple[MediaLine, ...]
     """All media sections, in order."""
 
-    index: int
+    audio_line: int
     """Which of `lines` is the audio."""
 
     @property
@@ -109,13 +107,8 @@ def _read(description: SessionDescription, index: int) -> RemoteAudio:
         direction=WITHOUT_RECEIVING[direction] if held else direction,
         ptime_ms=_milliseconds(section.attribute("ptime")),
         maxptime_ms=_milliseconds(section.attribute("maxptime")),
-        lines=tuple(
-            [
-                MediaLine(media=line.media, protocol=line.protocol, formats=line.formats)
-                for line in description.media
-            ]
-        ),
-        index=index,
+        lines=tuple([MediaLine(line.media, line.protocol, line.formats) for line in description.media]),
+        audio_line=index,
     )
 
 

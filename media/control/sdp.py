@@ -3,13 +3,14 @@
 
 The model keeps what negotiation needs and what a description must have; lines that no SIP phone relies on (times
 other than zero, keys, bandwidth of the session) are read and not kept. It must not know codecs, offers or sockets.
+Named tuples, because several are made for every call.
 
 Invariant: `parse_sdp(str(description)) == description` for every description that can be built from valid parts.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 Attribute = tuple[str, str | None]
 """Name and value; the value is None for a flag such as ``a=sendonly``."""
@@ -19,8 +20,7 @@ class SdpError(ValueError):
     """A description that RFC 8866 or a limit of ours forbids; the text says which line and why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """The ``o=`` line, RFC 8866 5.2; the numbers stay text, because phones do not all write numbers."""
 
     username: str
@@ -33,8 +33,7 @@ class Origin:
         return f"o={self.username} {self.session_id} {self.version} IN {self.address_type} {self.address}"
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(NamedTuple):
     """A ``c=`` line without multicast suffixes, RFC 8866 5.7; `address_type` is ``IP4`` or ``IP6``."""
 
     address_type: str
@@ -44,8 +43,7 @@ class Connection:
         return f"c=IN {self.address_type} {self.address}"
 
 
-@dataclass(frozen=True, slots=True)
-class MediaDescription:
+class MediaDescription(NamedTuple):
     """One media section, RFC 8866 5.14."""
 
     media: str
@@ -70,8 +68,7 @@ class MediaDescription:
         write_attributes(self.attributes, lines)
 
 
-@dataclass(frozen=True, slots=True)
-class SessionDescription:
+class SessionDescription(NamedTuple):
     """A whole description."""
 
     origin: Origin

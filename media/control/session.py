@@ -207,7 +207,7 @@ class MediaSession:
             agreement = agree_like_peer(offer.formats, peer.agreement)
             ptime_ms, maxptime_ms = far.ptime_ms, far.maxptime_ms
         self.advance(SessionInput.NEGOTIATED)
-        self._lines, self._index = offer.lines, offer.index
+        self._lines, self._index = offer.lines, offer.audio_line
         self._direction = answer_direction(offer, far)
         self._agree(agreement, offer)
         self.offer_is_open = False

@@ -70,7 +70,7 @@ def test_a_zero_address_is_a_hold():
 def test_it_takes_the_first_audio_that_it_can_serve():
     text = sdp(0, profile="RTP/SAVP", more_media=VIDEO + "m=audio 41000 RTP/AVP 8\r\n")
     audio = read_remote_audio(text)
-    assert (audio.index, audio.rtp) == (2, ("198.51.100.10", 41000))
+    assert (audio.audio_line, audio.rtp) == (2, ("198.51.100.10", 41000))
     assert [line.media for line in audio.lines] == ["audio", "video", "audio"]
 
 
@@ -90,7 +90,7 @@ def test_it_refuses_descriptions_without_audio(text):
 
 def test_an_answer_must_have_the_audio_where_the_offer_had_it():
     text = sdp(0, port=0, more_media="m=audio 41000 RTP/AVP 0\r\n")
-    assert read_remote_audio(text, 1).index == 1
+    assert read_remote_audio(text, 1).audio_line == 1
     for index in (0, 2):
         with pytest.raises(MediaError):
             read_remote_audio(text, index)
