@@ -129,10 +129,7 @@ class SessionManager:
             MediaError: INVALID_ARGUMENT (id, description, codec, address), NOT_FOUND (`offer_like`),
                 RESOURCE_EXHAUSTED.
         """
-        if not 0 < len(session_id) <= MAX_SESSION_ID_CHARACTERS or len(call_id) > MAX_CALL_ID_CHARACTERS:
-            raise invalid(Reason.BAD_REQUEST, "session_id is empty, or an id is too long")
-        if session_id in self.sessions:
-            raise invalid(Reason.BAD_REQUEST, f"session {session_id!r} exists")
+        self._check_new(session_id, call_id)
         like = self._find(offer_like) if offer_like else None
         offer = self._read_offer(remote_sdp, signaling_ip) if remote_sdp else None
         local = LocalDescription(
@@ -340,6 +337,12 @@ class SessionManager:
         if session is None:
             raise no_such_session(session_id)
         return session
+
+    def _check_new(self, session_id: str, call_id: str) -> None:
+        if not 0 < len(session_id) <= MAX_SESSION_ID_CHARACTERS or len(call_id) > MAX_CALL_ID_CHARACTERS:
+            raise invalid(Reason.BAD_REQUEST, "session_id is empty, or an id is too long")
+        if session_id in self.sessions:
+            raise invalid(Reason.BAD_REQUEST, f"session {session_id!r} exists")
 
     def _touch(self, session_id: str, owner: str) -> MediaSession:
         """Return a session that works, and note who cares for it now."""

@@ -172,6 +172,12 @@ class Playbacks:
             playback.loading = None
             self._finish(playback, PlaybackState.ERROR, error.detail)
             return
+        except Exception:
+            # Whatever a decoder stumbles over, the playback must end visibly.
+            log.exception("prompt %s could not be read", playback.file)
+            playback.loading = None
+            self._finish(playback, PlaybackState.ERROR, "the prompt could not be read; the log has more")
+            return
         playback.loading = None
         self._begin(playback, prompt)
 

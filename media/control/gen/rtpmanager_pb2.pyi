@@ -114,6 +114,7 @@ class CreateSessionRequest(_message.Message):
     REMOTE_SDP_FIELD_NUMBER: _builtins.int
     SIGNALING_IP_FIELD_NUMBER: _builtins.int
     OFFER_LIKE_FIELD_NUMBER: _builtins.int
+    CONTINUES_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     session_id: _builtins.str
     """chosen by the client, at most 64 characters"""
@@ -127,6 +128,10 @@ class CreateSessionRequest(_message.Message):
     """where the remote's signalling comes from or goes to"""
     offer_like: _builtins.str
     """a session whose remote decides the codecs of our offer"""
+    @_builtins.property
+    def continues(self) -> Global___Continuation:
+        """instead of both: an offer that goes on where a session of another node was"""
+
     def __init__(
         self,
         *,
@@ -137,14 +142,43 @@ class CreateSessionRequest(_message.Message):
         remote_sdp: _builtins.str = ...,
         signaling_ip: _builtins.str = ...,
         offer_like: _builtins.str = ...,
+        continues: Global___Continuation | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["continues", b"continues"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_id", b"call_id", "leg", b"leg", "offer_like", b"offer_like", "remote_sdp", b"remote_sdp", "request_id", b"request_id", "session_id", b"session_id", "signaling_ip", b"signaling_ip"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_id", b"call_id", "continues", b"continues", "leg", b"leg", "offer_like", b"offer_like", "remote_sdp", b"remote_sdp", "request_id", b"request_id", "session_id", b"session_id", "signaling_ip", b"signaling_ip"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CreateSessionRequest: _TypeAlias = CreateSessionRequest  # noqa: Y015
+
+@_typing.final
+class Continuation(_message.Message):
+    """What a session of another node has agreed on with its remote. The session that continues it is active at once: it
+    sends to where the remote was, and its offer keeps o= (with the next version), payload types and media sections.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOCAL_SDP_FIELD_NUMBER: _builtins.int
+    REMOTE_SDP_FIELD_NUMBER: _builtins.int
+    local_sdp: _builtins.str
+    """the last description that the remote was given"""
+    remote_sdp: _builtins.str
+    """the remote's last description; in use until the answer to the offer comes"""
+    def __init__(
+        self,
+        *,
+        local_sdp: _builtins.str = ...,
+        remote_sdp: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["local_sdp", b"local_sdp", "remote_sdp", b"remote_sdp"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Continuation: _TypeAlias = Continuation  # noqa: Y015
 
 @_typing.final
 class CreateSessionReply(_message.Message):
@@ -246,20 +280,24 @@ class CreateOfferRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     SESSION_ID_FIELD_NUMBER: _builtins.int
     OFFER_LIKE_FIELD_NUMBER: _builtins.int
+    PREVIOUS_SDP_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     session_id: _builtins.str
     offer_like: _builtins.str
     """codecs and direction of this session's remote; empty: what is negotiated already"""
+    previous_sdp: _builtins.str
+    """what the remote was given last, when another session gave it: o= goes on from there"""
     def __init__(
         self,
         *,
         request_id: _builtins.str = ...,
         session_id: _builtins.str = ...,
         offer_like: _builtins.str = ...,
+        previous_sdp: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["offer_like", b"offer_like", "request_id", b"request_id", "session_id", b"session_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["offer_like", b"offer_like", "previous_sdp", b"previous_sdp", "request_id", b"request_id", "session_id", b"session_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -649,11 +687,14 @@ class HealthReply(_message.Message):
     AVAILABLE_PORTS_FIELD_NUMBER: _builtins.int
     NODE_ID_FIELD_NUMBER: _builtins.int
     BOOT_ID_FIELD_NUMBER: _builtins.int
+    DRAINING_FIELD_NUMBER: _builtins.int
     healthy: _builtins.bool
     active_sessions: _builtins.int
     available_ports: _builtins.int
     node_id: _builtins.str
     boot_id: _builtins.str
+    draining: _builtins.bool
+    """is about to stop: takes sessions of calls that it has already, and of no others"""
     def __init__(
         self,
         *,
@@ -662,10 +703,11 @@ class HealthReply(_message.Message):
         available_ports: _builtins.int = ...,
         node_id: _builtins.str = ...,
         boot_id: _builtins.str = ...,
+        draining: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_sessions", b"active_sessions", "available_ports", b"available_ports", "boot_id", b"boot_id", "healthy", b"healthy", "node_id", b"node_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_sessions", b"active_sessions", "available_ports", b"available_ports", "boot_id", b"boot_id", "draining", b"draining", "healthy", b"healthy", "node_id", b"node_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

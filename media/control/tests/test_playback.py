@@ -74,6 +74,16 @@ async def test_a_missing_file_is_an_error_event(answered):
     assert answered.events == [("me", PlaybackChanged(A, "p1", ERROR, "no prompt 'missing'"))]
 
 
+async def test_a_file_that_breaks_the_decoder_is_an_error_event(answered, monkeypatch):
+    async def fail(file):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(answered.prompts, "load", fail)
+    answered.manager.play(A, "p1", "broken")
+    await answered.settle()
+    assert states(answered) == [("p1", ERROR)]
+
+
 async def test_what_is_stopped_while_it_loads_never_plays(answered):
     answered.prompts.on_disk["other"] = Clip()
     answered.manager.play(A, "p1", "other")
