@@ -273,7 +273,7 @@ def _user(name: str, *, account: str = DOMAIN, **fields: Any) -> dict[str, Any]:
 
 def routes(ports: PortBlock) -> list[dict[str, Any]]:
     """Return the dialplan of a stack: users by number, and one number per way in which a call can end."""
-    silent, closed, direct = ports.fixed[0], ports.fixed[1], ports.fixed[2]
+    direct, silent, closed = ports.fixed[0], ports.fixed[-2], ports.fixed[-1]
     plan: dict[str, list[dict[str, Any]]] = {
         "[23456]???": [_action("dial", target="user/${destination}", timeout=20)],
         "500": [_action("play_audio", file="tones.wav"), _action("hangup", reason="normal")],

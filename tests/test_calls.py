@@ -115,7 +115,7 @@ def test_a_peer_that_cannot_be_reached_times_out(stack: Stack, sipp: SippRunner,
 def test_a_sip_uri_is_dialled_directly(stack: Stack, sipp: SippRunner) -> None:
     from dataclasses import replace
 
-    peer = replace(stack.phone(), port=stack.ports.fixed[2])
+    peer = replace(stack.phone(), port=stack.ports.fixed[0])
     sipp.start("uas-answers", peer)
     call = sipp.run("uac-call-answered", stack.phone(), to="9004", options=SHORT)
     row = stack.cdr(call.call_id)
