@@ -324,7 +324,10 @@ class SessionManager:
         self.on_fatal(detail)
 
     def _sweep(self) -> None:
-        for session_id in self._supervisor.expired():
+        due = self._supervisor.sweep()
+        for session, silent_s in due.silent:
+            self.emit(session.owner, MediaInactive(session.session_id, int(silent_s * 1000)))
+        for session_id in due.expired:
             owner = self.sessions[session_id].owner
             log.warning("session %s expired: no RTP, and nobody ended it", session_id)
             self.emit(owner, SessionExpired(session_id, self.destroy(session_id)))

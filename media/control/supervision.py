@@ -13,10 +13,21 @@ from typing import NamedTuple
 from media.control.session import MediaSession
 
 
-class _Silence(NamedTuple):
-    session: MediaSession
-    since: float
-    packets: int
+class _Silence:
+    __slots__ = ("packets", "reported_at", "session", "since")
+
+    def __init__(self, session: MediaSession, since: float, packets: int, reported_at: float) -> None:
+        self.session = session
+        self.since = since
+        self.packets = packets
+        self.reported_at = reported_at
+
+
+class Sweep(NamedTuple):
+    """What is due: sessions whose silence goes on, with its length, and sessions to end."""
+
+    silent: list[tuple[MediaSession, float]]
+    expired: list[str]
 
 
 class Supervisor:
@@ -51,33 +62,44 @@ class Supervisor:
 
     @property
     def sweep_s(self) -> float:
-        """How often `expired` should be asked."""
+        """How often `sweep` should be called."""
         return min(max(self._inactivity_s / 4, 0.05), 5.0)
 
     def note_silence(self, session: MediaSession) -> bool:
         """Take the engine's word that the session is silent; tell whether that is worth reporting."""
-        since = self._clock() - self._inactivity_s
+        now = self._clock()
         packets = self._packets_received(session.session_id)
-        self._silent[session.session_id] = _Silence(session, since, packets)
-        return session.is_answered and not session.on_hold
+        self._silent[session.session_id] = _Silence(session, now - self._inactivity_s, packets, now)
+        return _is_worth_reporting(session)
 
     def forget(self, session_id: str) -> None:
         """Start anew: the session has a new remote, or is gone."""
         self._silent.pop(session_id, None)
 
-    def expired(self) -> list[str]:
-        """Return the sessions to end now."""
+    def sweep(self) -> Sweep:
+        """Return what is due now.
+
+        Silence that lasts is reported again and again, once in an inactivity time: a report may have come while it
+        did not matter, before the call was answered for instance.
+        """
         now = self._clock()
-        ended = []
+        due = Sweep([], [])
         for session_id, silence in list(self._silent.items()):
             if self._packets_received(session_id) != silence.packets:
                 del self._silent[session_id]
             elif now - silence.since >= self._patience_s(silence.session):
-                ended.append(session_id)
-        return ended
+                due.expired.append(session_id)
+            elif now - silence.reported_at >= self._inactivity_s:
+                silence.reported_at = now
+                if _is_worth_reporting(silence.session):
+                    due.silent.append((silence.session, now - silence.since))
+        return due
 
     def _patience_s(self, session: MediaSession) -> float:
-        silence_is_normal = session.on_hold or not session.is_answered
-        if silence_is_normal and self._is_present(session.owner):
+        if not _is_worth_reporting(session) and self._is_present(session.owner):
             return float("inf")
         return self._held_orphan_s if session.on_hold else self._orphan_s
+
+
+def _is_worth_reporting(session: MediaSession) -> bool:
+    return session.is_answered and not session.on_hold

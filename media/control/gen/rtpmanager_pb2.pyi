@@ -932,6 +932,7 @@ class MediaInactive(_message.Message):
     SILENT_MS_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     silent_ms: _builtins.int
+    """reported again after each inactivity time, as long as it lasts"""
     def __init__(
         self,
         *,

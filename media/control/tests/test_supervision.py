@@ -31,7 +31,7 @@ class World:
     def silent_for(self, seconds):
         """Tell what has expired when the silence that was noted at 30 s has lasted `seconds`."""
         self.now = 1000.0 + seconds - INACTIVITY_S
-        return self.supervisor.expired()
+        return self.supervisor.sweep().expired
 
 
 @pytest.fixture
@@ -91,6 +91,18 @@ def test_a_packet_ends_the_silence(world):
     assert world.silent_for(1e6) == []
     world.packets["s"] = 2
     assert world.silent_for(2e6) == []
+
+
+def test_silence_that_lasts_is_reported_once_in_an_inactivity_time(world):
+    silent = session(answered=False)
+    world.present = {"signaling"}
+    assert not world.supervisor.note_silence(silent)
+    silent.make_answer(None)
+    reports = []
+    for second in range(75):
+        world.now = 1000.0 + second
+        reports += [(second, seconds) for _, seconds in world.supervisor.sweep().silent]
+    assert reports == [(30, 60.0), (60, 90.0)]
 
 
 def test_a_new_remote_ends_the_silence(world):
