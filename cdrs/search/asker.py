@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Asks the database for the calls of one page, driver by driver, in the order in which the page shows them.
+
+Knows nothing of pages. Invariant: a `Find` holds every call that meets the search up to its last one, or up to where it
+was `reached`.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from django.db import connections
+from django.db.models import Q, QuerySet
+
+from cdrs.models import CDR
+from cdrs.search import drivers as d
+from cdrs.search.criteria import Search, all_of
+from cdrs.search.cursor import FIRST_ID, LAST_ID, Cursor
+
+SCAN_S: Final = 0.05
+"""Longest time spent on looking at calls that may or may not meet the search; then it takes a click to go on."""
+PATIENT_SCAN_S: Final = 1.0
+"""The same for someone who clicked."""
+FIRST_STEP: Final = 1000
+"""Calls looked at in the first step of a scan; the next ones are as long as the time that is left allows."""
+GROWTH: Final = 8
+READ_PER_SORTED: Final = 10
+"""How many times can be sorted from an index while one call is read from the table and checked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Find:
+    """Calls in the order in which they are met."""
+
+    calls: list[CDR] = field(default_factory=list)
+    reached: Cursor | None = None
+    """How far the search came when its time was up; None when there are no more calls, or more than were wanted."""
+
+
+class Asker:
+    """One search for the calls on one side of a place.
+
+    Args:
+        search: the conditions.
+        accounts: ids of the accounts whose calls may be seen; None for all calls.
+        cursor: the place; None for the newest calls.
+        wanted: most calls to find.
+        scan_s: about the longest time to look for them.
+        using: alias of the database.
+    """
+
+    def __init__(
+        self,
+        search: Search,
+        accounts: frozenset[str] | None,
+        cursor: Cursor | None,
+        *,
+        wanted: int,
+        scan_s: float,
+        using: str,
+    ) -> None:
+        self._search = search
+        self._accounts = accounts
+        self._cursor = cursor
+        self._newer = cursor is not None and cursor.newer
+        self._wanted = wanted
+        self._scan_s = scan_s
+        self._using = using
+        self._pins = connections[using].vendor == "postgresql"
+        self._calls = CDR.objects.using(using)
+        self._scope = d.within(search, accounts)
+        self._range = search.period & (cursor.condition if cursor else Q())
+
+    def find(self) -> Find:
+        """Return the calls that are met first."""
+        search, text = self._search, self._search.text.strip()
+        if d.reach(search, self._accounts) == frozenset():
+            return Find()
+        if not text:
+            return self._in_order(Q())
+        with_id = self._calls.filter(d.matching(search.but(text=""), self._accounts), call_id=text)
+        if with_id.exists():
+            return Find(calls=list(with_id.filter(self._range)))
+        sides = d.number_drivers(search)
+        if search.number or any(self._calls.filter(self._scope & side.condition).exists() for side in sides):
+            return self._by_number(sides)
+        return self._in_order(d.named(text))
+
+    def _by_number(self, sides: list[d.Driver]) -> Find:
+        """Return the calls of a number by its own index, or in the order of time where that is likely to be faster."""
+        conditions = self._search.conditions
+        # Of numbers that begin alike the index is read whole; of one number only the part of the account.
+        within = self._scope & self._range if self._search.exact else Q()
+        rows = d.estimated(sides, within, self._using)
+        drivers, others = d.ordered_drivers(self._search, self._accounts, self._using)
+        if conditions:
+            soon = rows > others > 0
+        else:
+            met = d.estimated(sides, self._scope & self._range, self._using)
+            soon = others * self._wanted / max(met, 1) * READ_PER_SORTED < rows
+        if soon or rows > d.SORTED_AT_LAST:
+            found = self._by(drivers, sides[0].condition | sides[1].condition)
+            if found.reached is None or conditions or rows > d.SORTED_AT_LAST:
+                return found
+        return self._all_of(sides, self._scope, all_of(conditions.values()))
+
+    def _in_order(self, more: Q) -> Find:
+        return self._by(d.ordered_drivers(self._search, self._accounts, self._using)[0], more)
+
+    def _by(self, drivers: list[d.Driver], more: Q) -> Find:
+        name = drivers[0].name
+        rest = [condition for other, condition in self._search.conditions.items() if other != name]
+        if name != "account":
+            rest.append(self._scope)
+        return self._all_of(drivers, Q(), all_of([*rest, more]))
+
+    def _all_of(self, drivers: list[d.Driver], within: Q, rest: Q) -> Find:
+        """Return what several drivers give in one order, no further than all of them have come.
+
+        Args:
+            drivers: what gives the calls.
+            within: what the drivers' indexes answer too.
+            rest: what is checked call by call.
+        """
+        met: dict[object, CDR] = {}
+        ends: list[Cursor] = []
+        for driver in drivers:
+            found = self._scan(driver, within, rest, self._scan_s / len(drivers))
+            met.update((call.pk, call) for call in found.calls)
+            if found.reached is not None:
+                ends.append(found.reached)
+        calls = sorted(met.values(), key=lambda call: (call.invite_time, call.pk), reverse=not self._newer)
+        if not ends:
+            return Find(calls=calls[: self._wanted])
+        nearest = min(ends, key=_place) if self._newer else max(ends, key=_place)
+        sure = [call for call in calls if self._is_met_by(call, nearest)]
+        return Find(calls=sure[: self._wanted], reached=nearest)
+
+    def _scan(self, driver: d.Driver, within: Q, rest: Q, time_s: float) -> Find:
+        """Return what a driver gives in the order of time, as far as it comes in `time_s`, step by step.
+
+        A step first asks the index alone for the time of its last call, so that the calls are then read from a range
+        that holds no more than the step.
+        """
+        order = driver.order(newer=self._newer, pinned=self._pins)
+        driven = self._calls.filter(driver.condition & within & self._range).order_by(*order)
+        if not rest and driver.in_order:
+            return Find(calls=list(driven[: self._wanted]))
+        calls: list[CDR] = []
+        step = FIRST_STEP if rest else self._wanted
+        started, place = time.perf_counter(), self._cursor
+        while True:
+            end = self._end_of(driven, order, step, place)
+            bound = Q() if end is None else end.up_to
+            calls += driven.filter(bound & rest)[: self._wanted - len(calls)]
+            if len(calls) == self._wanted or end is None:
+                return Find(calls=calls)
+            spent_s = time.perf_counter() - started
+            if spent_s >= time_s:
+                return Find(calls=calls, reached=end)
+            place, driven = end, driven.filter(end.condition)
+            step = max(FIRST_STEP, min(step * GROWTH, int(step * (time_s - spent_s) / spent_s)))
+
+    def _end_of(
+        self, driven: QuerySet[CDR], order: list[d.Order], step: int, start: Cursor | None
+    ) -> Cursor | None:
+        """Return the place up to which a step of a scan looks, None when there are no more calls than the step.
+
+        All calls of the last one's time belong to the step: the time is in the index, the id is not. It is read only
+        where one time has more calls than the step.
+        """
+        by_time = driven.order_by(*order[:-1]).values_list("invite_time", flat=True)
+        last = next(iter(by_time[step - 1 : step]), None)
+        if last is None:
+            return None
+        if start is not None and last == start.time:
+            return Cursor(*driven.values_list("invite_time", "pk")[step - 1], newer=self._newer)
+        return Cursor(last, LAST_ID if self._newer else FIRST_ID, self._newer)
+
+    def _is_met_by(self, call: CDR, end: Cursor) -> bool:
+        """Return whether a call is met no later than a place."""
+        here, there = (call.invite_time, call.pk), _place(end)
+        return here <= there if self._newer else here >= there
+
+
+def _place(cursor: Cursor) -> tuple[datetime, object]:
+    return cursor.time, cursor.id
