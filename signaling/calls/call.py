@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from cdrs.record import CallRecord, EndReason, HangupBy
 from dialplan.engine import ActionError
@@ -39,13 +40,19 @@ from signaling.calls.ports import CallRequest, CallServices
 from signaling.calls.report import apply_media, start_record
 
 
+class Ending(NamedTuple):
+    """How a call ended."""
+
+    reason: EndReason
+    by: HangupBy
+
+
 class CallOver(Exception):
     """Ends the run of a route: somebody hung up or a limit was reached."""
 
     def __init__(self, reason: EndReason, by: HangupBy) -> None:
         super().__init__(reason, by)
-        self.reason = reason
-        self.by = by
+        self.ending = Ending(reason, by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +203,7 @@ class Call:
     def drop_leg(self, leg: Leg) -> None:
         """Forget a leg that ended before the call did."""
         self._legs.remove(leg)
+        leg.release()
 
     # --- The run ------------------------------------------------------------------------------------------------
 
@@ -203,69 +211,72 @@ class Call:
         """Run the route to its end and leave nothing behind."""
         self.services.journal.call_started(self.record)
         self.notify.received()
+        # The exception itself is not kept: with its traceback it would be a cycle of every frame of the call.
         try:
-            over = await self._run_route()
-        except CallOver as reached:
-            over = reached
+            ending = await self._run_route()
+        except CallOver as over:
+            ending = over.ending
         except MediaRefused as refused:
             self.failure = refused.failure
-            over = CallOver(refused.failure.reason, HangupBy.SYSTEM)
-        except Exception:
+            ending = Ending(refused.failure.reason, HangupBy.SYSTEM)
+        except Exception:  # noqa: BLE001 - a bug in one verb must end this call alone, and be seen
             self.log.exception("call.crashed")
             self.failure = failures.INTERNAL
-            over = CallOver(EndReason.ERROR, HangupBy.SYSTEM)
-        await self._finish(over)
+            ending = Ending(EndReason.ERROR, HangupBy.SYSTEM)
+        await self._finish(ending)
 
-    async def _run_route(self) -> CallOver:
+    async def _run_route(self) -> Ending:
         route = self.request.route
         if self.request.refusal is not None or route is None:
             self.failure = self.request.refusal or failures.NO_ROUTE
-            return CallOver(self.failure.reason, HangupBy.SYSTEM)
+            return Ending(self.failure.reason, HangupBy.SYSTEM)
         self.record.route_id = route.id
         try:
             verbs = route.verbs(self.request.facts)
         except ActionError as error:
             self.log.warning("call.bad_action", route=route.id, error=str(error))
             self.failure = failures.BAD_TARGET
-            return CallOver(self.failure.reason, HangupBy.SYSTEM)
+            return Ending(self.failure.reason, HangupBy.SYSTEM)
         for verb in verbs:
             await self.services.verbs[type(verb)](self, verb)
         if self.answered:
-            return CallOver(EndReason.NORMAL, HangupBy.SYSTEM)
-        return CallOver(self.failure.reason, HangupBy.CALLEE if self.failure.by_callee else HangupBy.SYSTEM)
+            return Ending(EndReason.NORMAL, HangupBy.SYSTEM)
+        return Ending(self.failure.reason, HangupBy.CALLEE if self.failure.by_callee else HangupBy.SYSTEM)
 
-    async def _finish(self, over: CallOver) -> None:
+    async def _finish(self, ending: Ending) -> None:
         for leg in self._legs:
             if leg in self._hung_up:
                 continue
             if leg is self.caller and not self.answered:
-                leg.send(Fail(self._final_failure(over)))
+                leg.send(Fail(self._final_failure(ending)))
             else:
-                leg.send(HangUp(over.reason))
+                leg.send(HangUp(ending.reason))
         if self.media is not None:
             apply_media(self.record, await self.media.close())
-        self.record.finish(self.services.wall(), over.reason, over.by, self._final_status(over))
+        self.record.finish(self.services.wall(), ending.reason, ending.by, self._final_status(ending))
         await self._journal()
         for leg in self._legs:
             leg.confirm_hang_up()
+            leg.release()
         self.notify.ended()
+        self._legs.clear()
 
-    def _final_status(self, over: CallOver) -> int:
+    def _final_status(self, ending: Ending) -> int:
         if self.answered:
             return 200
-        return 487 if self.caller in self._hung_up else self._final_failure(over).status
+        return 487 if self.caller in self._hung_up else self._final_failure(ending).status
 
-    def _final_failure(self, over: CallOver) -> CallFailure:
+    def _final_failure(self, ending: Ending) -> CallFailure:
         if (
-            over.reason is EndReason.TIMEOUT
-            and over.by is HangupBy.SYSTEM
-            and self.failure.reason is not over.reason
+            ending.reason is EndReason.TIMEOUT
+            and ending.by is HangupBy.SYSTEM
+            and self.failure.reason is not ending.reason
         ):
             return failures.NO_ANSWER
-        if over.reason is EndReason.MEDIA_ERROR and self.failure.reason is not EndReason.MEDIA_ERROR:
+        if ending.reason is EndReason.MEDIA_ERROR and self.failure.reason is not EndReason.MEDIA_ERROR:
             return failures.NO_MEDIA
-        if over.reason is not self.failure.reason:
-            return replace(self.failure, reason=over.reason)
+        if ending.reason is not self.failure.reason:
+            return replace(self.failure, reason=ending.reason)
         return self.failure
 
     async def _journal(self) -> None:

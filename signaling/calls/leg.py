@@ -31,5 +31,8 @@ class Leg(Protocol):
     def confirm_hang_up(self) -> None:
         """Answer the party's own hang-up, which the leg holds back until the call's record is safe."""
 
+    def release(self) -> None:
+        """Let go of the call, which is over: report nothing more, and keep no reference to it."""
+
 
 LegCallback = Callable[[Leg, LegEvent], None]

@@ -10,7 +10,7 @@ from signaling.calls import failures
 from signaling.calls.events import Acknowledged, Answer, EarlyMedia, Fail, HangUp, Ring
 from signaling.calls.failures import CallFailure
 from signaling.calls.leg import LegCallback
-from signaling.legs.dialog_leg import ALLOW, SDP, SHARED_SENDERS, DialogLeg, reason_header
+from signaling.legs.dialog_leg import ALLOW, SDP, SHARED_SENDERS, DialogLeg, ignore_event, reason_header
 from signaling.legs.states import CALLER_TABLE, LegInput, LegState
 from signaling.node import SipNode
 from signaling.sip import SipRequest, SipResponse
@@ -30,7 +30,7 @@ class CallerLeg(DialogLeg):
     direction = "inbound"
 
     def __init__(self, node: SipNode, event: RequestReceived) -> None:
-        super().__init__(node, _drop_event, "A", CALLER_TABLE)
+        super().__init__(node, ignore_event, "A", CALLER_TABLE)
         self._invite = event.request
         self._transaction = event.transaction
         self._local_tag = node.tokens.tag()
@@ -148,7 +148,3 @@ class CallerLeg(DialogLeg):
         Fail: _fail,
         HangUp: _hang_up_caller,
     }
-
-
-def _drop_event(leg: object, event: object) -> None:
-    """Take events before the call listens; none is due then."""

@@ -6,6 +6,7 @@ Invariant: at most one offer is open in a dialog (RFC 3264 section 4): a second 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from itertools import count
 from typing import Any, ClassVar, NamedTuple
@@ -86,7 +87,8 @@ class DialogLeg:
         """Whether the INVITE has a provisional answer above 100."""
         self.call: Any = None
         self.session_id = ""
-        self.created_at = node.loop.time()
+        self.created_at = time.time()
+        """Seconds since the epoch, for showing."""
         self.remote_ip = ""
         self.dialog: Dialog | None = None
         self.flow: Flow | None = None
@@ -134,6 +136,12 @@ class DialogLeg:
         ):
             self.node.respond(self._bye, self._bye_response)
             self._bye = None
+
+    def release(self) -> None:
+        """Let go of the call; what the dialog still needs, such as the answer to a late BYE, goes on."""
+        self._report = ignore_event
+        self.reauthenticate = None
+        self.call = None
 
     # --- From the node ------------------------------------------------------------------------------------------
 
@@ -375,6 +383,10 @@ class DialogLeg:
         return response
 
     _senders: dict[type, Callable[..., None]] = {}
+
+
+def ignore_event(leg: object, event: object) -> None:
+    """Take the events of a leg that no call listens to: one not begun, or one over."""
 
 
 def reason_header(q850: int) -> str:

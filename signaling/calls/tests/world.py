@@ -50,6 +50,9 @@ class RecordedLeg:
     def confirm_hang_up(self) -> None:
         self.confirmed = True
 
+    def release(self) -> None:
+        self.released = True
+
     def reports(self, event: LegEvent) -> None:
         assert self.on_event is not None
         self.on_event(self, event)

@@ -34,9 +34,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         logs.configure(settings.LOGLEVEL, settings.LOG_FORMAT)
         config = SignalingConfig.from_settings(settings)
-        # What is alive now lives until the end: the collector need not look at it again and again.
-        gc.freeze()
-        gc.set_threshold(20_000, 20, 20)
+        calm_garbage_collector()
         try:
             uvloop.run(serve(config))
         except (ListenError, DirectoryInUse) as error:
@@ -57,3 +55,13 @@ async def serve(config: SignalingConfig) -> None:
         loop.remove_signal_handler(number)
     log.info("signaling stops")
     await app.stop()
+
+
+def calm_garbage_collector() -> None:
+    """Keep the cycle collector from walking tens of thousands of live transactions again and again.
+
+    Calls, legs and transactions are freed by their reference counts; what a cycle keeps is rare, small, and found by
+    the young generations. A full collection took a sixth of the CPU at a hundred calls a second.
+    """
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 1_000)
