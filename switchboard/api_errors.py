@@ -110,14 +110,20 @@ def pointers(detail: Any, path: str = "") -> Iterator[tuple[str, str]]:
     """Yield every message of a validation error with the path of its field, such as ``actions[0].params.file``."""
     if isinstance(detail, Mapping):
         for key, value in detail.items():
-            name = "" if key in (api_settings.NON_FIELD_ERRORS_KEY, NON_FIELD_ERRORS) else str(key)
-            yield from pointers(value, f"{path}.{name}" if path and name else path or name)
+            yield from pointers(value, _joined(path, key))
     elif isinstance(detail, Sequence) and not isinstance(detail, str):
         for index, value in enumerate(detail):
             nested = isinstance(value, (Mapping, Sequence)) and not isinstance(value, str)
             yield from pointers(value, f"{path}[{index}]" if nested else path)
     else:
         yield path, str(detail)
+
+
+def _joined(path: str, key: Any) -> str:
+    if isinstance(key, int):
+        return f"{path}[{key}]"
+    name = "" if key in (api_settings.NON_FIELD_ERRORS_KEY, NON_FIELD_ERRORS) else str(key)
+    return f"{path}.{name}" if path and name else path or name
 
 
 def _as_api_exception(error: Exception) -> exceptions.APIException | None:

@@ -390,6 +390,8 @@ PAGE_APPS = [
     "channels",
     "axes",
     "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
 ]
 INSTALLED_APPS = [
     *([] if sys.argv[1:2] and sys.argv[1] in PAGELESS_COMMANDS else PAGE_APPS),
@@ -470,8 +472,28 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ("accounts.api.permissions.HasPermission",),
     "DEFAULT_THROTTLE_CLASSES": ("accounts.api.throttling.TokenThrottle",),
     "DEFAULT_RENDERER_CLASSES": ("rest_framework.renderers.JSONRenderer",),
-    "DEFAULT_PARSER_CLASSES": ("rest_framework.parsers.JSONParser",),
+    "DEFAULT_PARSER_CLASSES": ("switchboard.api_parsers.LimitedJSONParser",),
+    "DEFAULT_PAGINATION_CLASS": "switchboard.api_paging.KeysetPagination",
+    "DEFAULT_FILTER_BACKENDS": ("switchboard.api_filters.StrictFilterBackend",),
+    "DEFAULT_SCHEMA_CLASS": "switchboard.api_schema.Schema",
+    "DEFAULT_METADATA_CLASS": None,
     "EXCEPTION_HANDLER": "switchboard.api_errors.exception_handler",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Switchboard",
+    "DESCRIPTION": "Configuration and call records. Every answer with an error has the shape `Problem`.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "SCHEMA_PATH_PREFIX": "/api/v1/",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "COMPONENT_NO_READ_ONLY_REQUIRED": False,
+    "SORT_OPERATION_PARAMETERS": True,
+    "ENUM_NAME_OVERRIDES": {},
+    "POSTPROCESSING_HOOKS": ["switchboard.api_schema.add_problems"],
 }
 UNFOLD = {
     "SITE_TITLE": "Switchboard",

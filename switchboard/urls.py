@@ -3,7 +3,7 @@
 
 from django.contrib import admin
 from django.http import HttpRequest, JsonResponse
-from django.urls import path
+from django.urls import include, path
 from django.views.generic import RedirectView
 
 
@@ -16,4 +16,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("health", health),
     path("admin/", admin.site.urls),
+    path("api/", include(("switchboard.api", "api"))),
 ]
+handler404 = "switchboard.api_errors.not_found"
+handler500 = "switchboard.api_errors.server_error"

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The OpenAPI description: bearer tokens, and the one error shape on every operation that can answer it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+
+from switchboard.api_errors import CODES
+
+PROBLEM = {
+    "type": "object",
+    "required": ["error", "code"],
+    "properties": {
+        "error": {"type": "string", "description": "What is wrong, in a sentence."},
+        "code": {"type": "string", "enum": list(CODES.values())},
+        "fields": {
+            "type": "object",
+            "description": "What is wrong with each field, by its path, such as actions[0].params.target.",
+            "additionalProperties": {"type": "array", "items": {"type": "string"}},
+        },
+    },
+}
+PROBLEMS = {
+    "400": "Something in the request is to be corrected; `fields` says what.",
+    "401": "The token is missing, unknown, expired or revoked.",
+    "403": "The role, or the scope of the token, does not allow this.",
+    "404": "There is no such thing, or it belongs to an account that is not reached.",
+    "406": "The answer is JSON alone.",
+    "409": "The request does not fit the present state.",
+    "413": "The body is too large.",
+    "415": "The body has another type than accepted.",
+    "429": "Too many requests for this token; `Retry-After` says how long to wait.",
+    "503": "The database is away.",
+}
+WITH_BODY = ("409", "413", "415")
+
+
+class BearerToken(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How `accounts.api.authentication.TokenAuthentication` looks in OpenAPI."""
+
+    target_class = "accounts.api.authentication.TokenAuthentication"
+    name = "token"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        """Return the security scheme."""
+        return {"type": "http", "scheme": "bearer", "description": "An API token: sbt_…"}
+
+
+class Schema(AutoSchema):
+    """drf-spectacular's schema of a view; its import makes the extension above known."""
+
+
+def add_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Describe the error answers of every operation (``POSTPROCESSING_HOOKS``)."""
+    result["components"].setdefault("schemas", {})["Problem"] = PROBLEM
+    reference = {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for path, operations in result["paths"].items():
+        for operation in operations.values():
+            for status in _statuses(path, operation):
+                answer = {"description": PROBLEMS[status], "content": reference}
+                operation["responses"].setdefault(status, answer)
+    return result
+
+
+def _statuses(path: str, operation: dict[str, Any]) -> list[str]:
+    takes_body, single = "requestBody" in operation, "{" in path
+    statuses = [status for status in PROBLEMS if status not in WITH_BODY or takes_body]
+    if not single:
+        statuses.remove("404")
+    return statuses if operation.get("security") != [{}] else []

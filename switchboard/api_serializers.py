@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the REST serializers of all rooms share: the model's own checks decide, and accounts of others do not exist."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from django.core.exceptions import ValidationError as ModelValidationError
+from django.db.models import QuerySet
+from rest_framework import serializers
+
+from accounts.choices import Permission
+from accounts.models import Account
+from accounts.tenancy import access_of, scope
+
+
+class AccountField(serializers.PrimaryKeyRelatedField[Account]):
+    """The id of an account in which the caller may change something; any other one does not exist."""
+
+    default_error_messages = {"does_not_exist": "There is no such account, or not for you."}
+
+    def __init__(self, *, permission: Permission = Permission.CHANGE_CONFIG, **kwargs: Any) -> None:
+        self.permission = permission
+        super().__init__(**{"queryset": Account.objects.all(), **kwargs})
+
+    def get_queryset(self) -> QuerySet[Account]:
+        """Return the accounts to choose from."""
+        user = self.context["request"].user
+        return scope(Account.objects.all(), access_of(user), "pk", permission=self.permission)
+
+    def only_choice(self) -> Account | None:
+        """Return the account when there is but one to choose from."""
+        choices = list(self.get_queryset()[:2])
+        return choices[0] if len(choices) == 1 else None
+
+
+class CheckedSerializer(serializers.ModelSerializer[Any]):
+    """A model serializer that refuses what the model's ``full_clean`` refuses, at the same fields.
+
+    ``unchecked`` in ``Meta`` names columns that are filled in when the row is saved.
+    """
+
+    def get_validators(self) -> list[Any]:
+        """Return none: the model names the field at fault, the generated validators of constraints do not."""
+        return []
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Check the row as it would be stored.
+
+        Raises:
+            ValidationError: with every problem at its field.
+        """
+        row = self.checked_row(attrs)
+        try:
+            row.full_clean(exclude=getattr(self.Meta, "unchecked", ()))
+        except ModelValidationError as error:
+            raise serializers.ValidationError(error.message_dict) from error
+        return attrs
+
+    def checked_row(self, attrs: dict[str, Any]) -> Any:
+        """Return the row as it would be stored, not saved."""
+        model: Any = self.Meta.model
+        row = model() if self.instance is None else copy.copy(self.instance)
+        for name, value in attrs.items():
+            setattr(row, name, value)
+        return row
