@@ -68,7 +68,7 @@ def read_continuation(local_sdp: str, remote_sdp: str) -> Continuation:
         MediaError: INVALID_ARGUMENT: one of them is malformed or has no audio.
     """
     local = read_remote_audio(local_sdp)
-    return Continuation(read_origin(local_sdp), local, read_remote_audio(remote_sdp, local.index))
+    return Continuation(read_origin(local_sdp), local, read_remote_audio(remote_sdp, local.audio_line))
 
 
 def read_origin(local_sdp: str) -> Origin:

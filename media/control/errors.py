@@ -34,6 +34,7 @@ class Reason(enum.StrEnum):
     BAD_AUDIO = "bad_audio"
     NO_PLAYABLE_CODEC = "no_playable_codec"
     NO_PORT = "no_port"
+    DRAINING = "draining"
     LOST = "lost"
     TIMEOUT = "timeout"
 

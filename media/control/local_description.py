@@ -2,7 +2,7 @@
 """The descriptions that this node writes: rebuilt from what was negotiated, never copied from a remote.
 
 Invariant: the session id of ``o=`` is the same for the life of a session, its version rises by one with each change
-of the content and only then (RFC 3264 8).
+of the content and only then (RFC 3264 8). A session that goes on where another node's was counts as the same.
 """
 
 from __future__ import annotations
@@ -21,16 +21,27 @@ AUDIO_ONLY = (MediaLine(media="audio", protocol=PROFILE, formats=("0",)),)
 class LocalDescription:
     """Writes the descriptions of one session and numbers their versions."""
 
-    __slots__ = ("_address_type", "_origin_id", "_written", "address", "port", "text", "version")
+    __slots__ = ("_address_type", "_origin", "_written", "address", "port", "text", "version")
 
-    def __init__(self, *, address: str, port: int, origin_id: int) -> None:
+    def __init__(self, *, address: str, port: int, origin_id: int, continues: Origin | None = None) -> None:
         self.address = address
         self.port = port
         self.version = 0
         self.text = ""
         self._address_type = "IP6" if ":" in address else "IP4"
-        self._origin_id = str(origin_id)
+        self._origin = Origin("-", str(origin_id), "0", self._address_type, address)
         self._written: object = None
+        if continues is not None:
+            self.go_on_after(continues)
+
+    def go_on_after(self, origin: Origin) -> None:
+        """Have the next description follow one that another node wrote for the same remote.
+
+        All of ``o=`` stays as the remote knows it but the version, which rises (RFC 3264 8).
+        """
+        self._origin = origin
+        self.version = max(self.version, int(origin.version))
+        self._written = None
 
     def write(
         self,
@@ -67,7 +78,7 @@ class LocalDescription:
 
     def _session(self, media: tuple[MediaDescription, ...]) -> SessionDescription:
         return SessionDescription(
-            Origin("-", self._origin_id, str(self.version), self._address_type, self.address),
+            self._origin._replace(version=str(self.version)),
             "Switchboard",
             Connection(self._address_type, self.address),
             (),

@@ -15,8 +15,9 @@ import secrets
 from collections.abc import Callable
 
 from media.control.addresses import AddressBook
-from media.control.codecs import is_speech
+from media.control.admission import Admission
 from media.control.config import RtpConfig
+from media.control.continuation import read_origin
 from media.control.engine_link import EngineLink
 from media.control.engine_port import MediaEngine
 from media.control.errors import MediaError, Reason, invalid, no_such_session
@@ -28,18 +29,16 @@ from media.control.media_events import (
     SessionCounters,
     SessionExpired,
 )
-from media.control.negotiate import no_common_codec, playable_format
+from media.control.negotiate import playable_format
 from media.control.playback import Listener, Playback, Playbacks, PromptSource
-from media.control.remote_audio import RemoteAudio, read_remote_audio
+from media.control.remote_audio import RemoteAudio
+from media.control.remote_reader import RemoteReader
 from media.control.results import Created, Negotiated, NodeHealth
 from media.control.session import MediaSession
 from media.control.session_states import SessionInput, SessionState
 from media.control.supervision import Supervisor
 
 log = logging.getLogger(__name__)
-
-MAX_SESSION_ID_CHARACTERS = 64
-MAX_CALL_ID_CHARACTERS = 512
 
 
 class SessionManager:
@@ -72,6 +71,7 @@ class SessionManager:
         self.config = config
         self.boot_id = secrets.token_hex(16)
         self.sessions: dict[str, MediaSession] = {}
+        self.admission = Admission(self.sessions)
         self.emit: Callable[[str, MediaEvent], None] = lambda owner, event: None
         self.is_present: Callable[[str], bool] = lambda owner: False
         self.on_fatal: Callable[[str], None] = lambda detail: None
@@ -79,6 +79,7 @@ class SessionManager:
         self._link = EngineLink(engine, ports_exhausted)
         self._loop = loop
         self._addresses = addresses or AddressBook(bind_ip=config.rtp_bind, advertise=config.advertise)
+        self._read = RemoteReader(self._addresses)
         self._playbacks = Playbacks(engine, prompts, loop)
         self._supervisor = Supervisor(
             inactivity_s=config.inactivity_s,
@@ -108,7 +109,10 @@ class SessionManager:
     def health(self) -> NodeHealth:
         """Return how the node is."""
         available = self._engine.available_ports()
-        return NodeHealth(self._is_healthy, len(self.sessions), available, self.config.node_id, self.boot_id)
+        draining = self.admission.is_draining
+        is_healthy = self._is_healthy and not draining
+        node_id, boot_id = self.config.node_id, self.boot_id
+        return NodeHealth(is_healthy, len(self.sessions), available, node_id, boot_id, draining)
 
     # --- Sessions -------------------------------------------------------------------------------------------------
 
@@ -121,31 +125,36 @@ class SessionManager:
         remote_sdp: str = "",
         signaling_ip: str = "",
         offer_like: str = "",
+        continues: tuple[str, str] | None = None,
         owner: str = "",
     ) -> Created:
         """Open a session for a remote's offer, or with an offer of ours when `remote_sdp` is empty.
 
+        Args:
+            continues: our last description and the remote's, of a session on another node that this one goes on
+                from: it is in use at once, and its offer asks the remote to follow.
+
         Raises:
             MediaError: INVALID_ARGUMENT (id, description, codec, address), NOT_FOUND (`offer_like`),
-                RESOURCE_EXHAUSTED.
+                RESOURCE_EXHAUSTED, UNAVAILABLE (about to stop).
         """
-        self._check_new(session_id, call_id)
+        self.admission.check(session_id, call_id)
         like = self._find(offer_like) if offer_like else None
-        offer = self._read_offer(remote_sdp, signaling_ip) if remote_sdp else None
+        offer = self._read.offer(remote_sdp, signaling_ip) if remote_sdp else None
+        past = self._read.past(continues, signaling_ip) if continues else None
         local = LocalDescription(
             address=self._addresses.local_for(signaling_ip),
             port=self._link.open(session_id, call_id),
             origin_id=secrets.randbits(62),
+            continues=past and past.origin,
         )
         session = MediaSession(
             session_id, local, call_id=call_id, leg=leg, signaling_ip=signaling_ip, owner=owner
         )
         try:
-            if offer is not None:
-                session.take_offer(offer)
-                text = ""
-            else:
-                text = session.make_offer(like)
+            text = session.begin(offer, like, past)
+            if past is not None:
+                self._put_into_use(session, None)
         except MediaError:
             self._link.close(session_id)
             raise
@@ -165,13 +174,20 @@ class SessionManager:
         self._put_into_use(session, before)
         return _outcome(session, text)
 
-    def create_offer(self, session_id: str, *, offer_like: str = "", owner: str = "") -> str:
+    def create_offer(
+        self, session_id: str, *, offer_like: str = "", previous_sdp: str = "", owner: str = ""
+    ) -> str:
         """Return an offer in an existing session.
 
+        Args:
+            previous_sdp: what the remote was given last, when that came from a session of another node.
+
         Raises:
-            MediaError: NOT_FOUND; INVALID_ARGUMENT (nothing to offer).
+            MediaError: NOT_FOUND; INVALID_ARGUMENT (nothing to offer, a description that is none of ours).
         """
         session = self._touch(session_id, owner)
+        if previous_sdp:
+            session.local.go_on_after(read_origin(previous_sdp))
         like = self._find(offer_like) if offer_like else None
         return session.make_offer(like, self._peer_of(session))
 
@@ -192,14 +208,13 @@ class SessionManager:
         session = self._touch(session_id, owner)
         signaling_ip = signaling_ip or session.signaling_ip
         if is_answer:
-            answer = read_remote_audio(remote_sdp, session.audio_index())
-            self._check_addresses(answer, signaling_ip)
+            answer = self._read.answer(remote_sdp, session.audio_index(), signaling_ip)
             before = session.remote
             session.take_answer(answer)
             session.signaling_ip = signaling_ip
             self._put_into_use(session, before)
         else:
-            offer = self._read_offer(remote_sdp, signaling_ip)
+            offer = self._read.offer(remote_sdp, signaling_ip)
             session.take_offer(offer)
             session.signaling_ip = signaling_ip
             return _outcome(session, "")._replace(on_hold=not offer.direction.receives)
@@ -341,12 +356,6 @@ class SessionManager:
             raise no_such_session(session_id)
         return session
 
-    def _check_new(self, session_id: str, call_id: str) -> None:
-        if not 0 < len(session_id) <= MAX_SESSION_ID_CHARACTERS or len(call_id) > MAX_CALL_ID_CHARACTERS:
-            raise invalid(Reason.BAD_REQUEST, "session_id is empty, or an id is too long")
-        if session_id in self.sessions:
-            raise invalid(Reason.BAD_REQUEST, f"session {session_id!r} exists")
-
     def _touch(self, session_id: str, owner: str) -> MediaSession:
         """Return a session that works, and note who cares for it now."""
         session = self._find(session_id)
@@ -359,17 +368,6 @@ class SessionManager:
         """Return the other session of its bridge; None for none or an echo."""
         peer_id = session.peer_id
         return self.sessions.get(peer_id) if peer_id and peer_id != session.session_id else None
-
-    def _read_offer(self, remote_sdp: str, signaling_ip: str) -> RemoteAudio:
-        offer = read_remote_audio(remote_sdp)
-        if not any(is_speech(entry) for entry in offer.formats):
-            raise no_common_codec()
-        self._check_addresses(offer, signaling_ip)
-        return offer
-
-    def _check_addresses(self, remote: RemoteAudio, signaling_ip: str) -> None:
-        self._addresses.check_remote(remote.rtp, signaling_ip)
-        self._addresses.check_remote(remote.rtcp, signaling_ip)
 
     def _put_into_use(self, session: MediaSession, before: RemoteAudio | None) -> None:
         if session.needs_remote(before):

@@ -67,7 +67,7 @@ def agree_on_answer(offered: Sequence[Format], answered: Sequence[Format]) -> Ag
         local = find_format(remote, remote.payload_type, offered)
         if local is not None:
             agreed.append(Agreed(local, remote))
-    return _checked(agreed)
+    return checked(agreed)
 
 
 def agree_like_peer(offered: Sequence[Format], peer: Agreement) -> Agreement:
@@ -83,7 +83,7 @@ def agree_like_peer(offered: Sequence[Format], peer: Agreement) -> Agreement:
         remote = find_format(entry.remote, entry.local.payload_type, offered)
         if remote is not None:
             agreed.append(Agreed(remote._replace(fmtp=entry.remote.fmtp), remote))
-    return _checked(agreed)
+    return checked(agreed)
 
 
 def agree_on_playable(offered: Sequence[Format]) -> Agreement:
@@ -102,7 +102,12 @@ def agree_on_playable(offered: Sequence[Format]) -> Agreement:
     return tuple(agreed)
 
 
-def _checked(agreed: list[Agreed]) -> Agreement:
+def checked(agreed: list[Agreed]) -> Agreement:
+    """Return the agreed formats.
+
+    Raises:
+        MediaError: none of them is speech.
+    """
     if not any(is_speech(entry.local) for entry in agreed):
         raise no_common_codec()
     return tuple(agreed)

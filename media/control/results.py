@@ -38,3 +38,4 @@ class NodeHealth(NamedTuple):
     available_ports: int
     node_id: str
     boot_id: str
+    draining: bool = False

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from media.control.codecs import Format, Key, is_speech
+from media.control.continuation import Continuation
 from media.control.directions import COMMON, MIRRORED, Direction
 from media.control.errors import Reason, invalid
 from media.control.local_description import AUDIO_ONLY, LocalDescription
@@ -174,6 +175,40 @@ class MediaSession:
         self._offered, self._offered_direction = formats, direction
         self._exchange_is_open = True
         return self._write(formats, direction, ptime_ms, maxptime_ms)
+
+    def begin(self, offer: RemoteAudio | None, like: MediaSession | None, past: Continuation | None) -> str:
+        """Begin the first exchange, as the remote's `offer`, an offer of ours or a `past` elsewhere has it.
+
+        Returns:
+            Our offer; empty when the remote made one.
+
+        Raises:
+            MediaError: there is nothing to offer.
+        """
+        if past is not None:
+            return self.go_on(past)
+        if offer is None:
+            return self.make_offer(like)
+        self.take_offer(offer)
+        return ""
+
+    def go_on(self, past: Continuation) -> str:
+        """Take the place of a session of another node, in use at once; return the offer that tells the remote.
+
+        Raises:
+            MediaError: both descriptions have no speech format in common.
+        """
+        local: RemoteAudio = past.local
+        formats = past.formats()
+        self.advance(SessionInput.OFFERED)
+        self.advance(SessionInput.NEGOTIATED)
+        self._offered, self._offered_direction = formats, local.direction
+        self._exchange_is_open = True
+        self._lines = local.lines
+        self._index = local.audio_line
+        self._direction = past.direction
+        self._agree(past.agreement, past.remote)
+        return self._write(formats, local.direction, local.ptime_ms, local.maxptime_ms)
 
     def wish(self) -> tuple[RemoteAudio, Sequence[Format]] | None:
         """Return what this leg's remote wants of another: its open offer, else what was agreed; None for neither."""

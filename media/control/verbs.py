@@ -85,8 +85,18 @@ def _create_session(manager: SessionManager, request: pb.CreateSessionRequest, o
         remote_sdp=_sdp(request.remote_sdp),
         signaling_ip=request.signaling_ip,
         offer_like=request.offer_like,
+        continues=_past(request),
         owner=owner,
     )
+
+
+def _past(request: pb.CreateSessionRequest) -> tuple[str, str] | None:
+    """Return both descriptions of the session that this one continues; None when it continues none."""
+    if not request.HasField("continues"):
+        return None
+    if request.remote_sdp or request.offer_like:
+        raise invalid(Reason.BAD_REQUEST, "a session that continues another has no other offer")
+    return _sdp(request.continues.local_sdp), _sdp(request.continues.remote_sdp)
 
 
 def _fill_created(outcome: Created, reply: pb.CreateSessionReply) -> None:
@@ -111,7 +121,12 @@ def _fill_answer(outcome: Negotiated, reply: pb.CreateAnswerReply) -> None:
 
 
 def _create_offer(manager: SessionManager, request: pb.CreateOfferRequest, owner: str) -> str:
-    return manager.create_offer(request.session_id, offer_like=request.offer_like, owner=owner)
+    return manager.create_offer(
+        request.session_id,
+        offer_like=request.offer_like,
+        previous_sdp=_sdp(request.previous_sdp),
+        owner=owner,
+    )
 
 
 def _fill_offer(outcome: str, reply: pb.CreateOfferReply) -> None:
@@ -197,6 +212,7 @@ def _fill_health(outcome: NodeHealth, reply: pb.HealthReply) -> None:
     reply.available_ports = outcome.available_ports
     reply.node_id = outcome.node_id
     reply.boot_id = outcome.boot_id
+    reply.draining = outcome.draining
 
 
 def _fill_nothing(outcome: object, reply: Any) -> None:
