@@ -53,6 +53,14 @@ class Schema(AutoSchema):
     """drf-spectacular's schema of a view; its import makes the extension above known."""
 
 
+def close_requests(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Say that request bodies have no fields beyond those described (``POSTPROCESSING_HOOKS``)."""
+    for name, component in result["components"].get("schemas", {}).items():
+        if name.endswith("Request") and component.get("type") == "object":
+            component.setdefault("additionalProperties", False)
+    return result
+
+
 def add_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Describe the error answers of every operation (``POSTPROCESSING_HOOKS``)."""
     result["components"].setdefault("schemas", {})["Problem"] = PROBLEM

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the REST serializers of all rooms share: the model's own checks decide, and accounts of others do not exist."""
+"""What the REST serializers of all rooms share: strict JSON, the model's own checks, and no accounts of others."""
 
 from __future__ import annotations
 
 import copy
+import difflib
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError as ModelValidationError
@@ -35,7 +37,46 @@ class AccountField(serializers.PrimaryKeyRelatedField[Account]):
         return choices[0] if len(choices) == 1 else None
 
 
-class CheckedSerializer(serializers.ModelSerializer[Any]):
+class Strict(serializers.BaseSerializer[Any]):
+    """Mixin: a value keeps its JSON type, so that 5 is no text and "yes" no boolean, and unknown fields are refused.
+
+    Fields that can only be read are ignored: what was read can be changed and sent back.
+    """
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the validated values.
+
+        Raises:
+            ValidationError: with every field of a wrong type or an unknown name.
+        """
+        if isinstance(data, Mapping):
+            fields: Mapping[str, Any] = getattr(self, "fields")  # noqa: B009
+            problems = {name: problem for name in data if (problem := _problem(name, data[name], fields))}
+            if problems:
+                raise serializers.ValidationError(problems)
+        return super().to_internal_value(data)
+
+
+def _problem(name: str, value: Any, fields: Mapping[str, Any]) -> str:
+    field = fields.get(name)
+    if field is None:
+        near = difflib.get_close_matches(str(name), fields, n=1)
+        return f"Unknown field; is {near[0]} meant?" if near else "Unknown field."
+    if field.read_only or value is None:
+        return ""
+    match field:
+        case serializers.BooleanField():
+            return "" if isinstance(value, bool) else "Must be true or false."
+        case serializers.IntegerField():
+            whole = isinstance(value, int) and not isinstance(value, bool)
+            return "" if whole else "A valid integer is required."
+        case serializers.CharField() | serializers.DateTimeField() | serializers.PrimaryKeyRelatedField():
+            return "" if isinstance(value, str) else "Not a valid string."
+        case _:
+            return ""
+
+
+class CheckedSerializer(Strict, serializers.ModelSerializer[Any]):
     """A model serializer that refuses what the model's ``full_clean`` refuses, at the same fields.
 
     ``unchecked`` in ``Meta`` names columns that are filled in when the row is saved.

@@ -493,7 +493,10 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_NO_READ_ONLY_REQUIRED": False,
     "SORT_OPERATION_PARAMETERS": True,
     "ENUM_NAME_OVERRIDES": {},
-    "POSTPROCESSING_HOOKS": ["switchboard.api_schema.add_problems"],
+    "POSTPROCESSING_HOOKS": [
+        "switchboard.api_schema.close_requests",
+        "switchboard.api_schema.add_problems",
+    ],
 }
 UNFOLD = {
     "SITE_TITLE": "Switchboard",

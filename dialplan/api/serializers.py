@@ -15,7 +15,7 @@ from dialplan.api.actions_schema import column_schema
 from dialplan.engine import DialplanError
 from dialplan.engine.document import PRIORITY_LIMIT
 from dialplan.models import Route
-from switchboard.api_serializers import AccountField, CheckedSerializer
+from switchboard.api_serializers import AccountField, CheckedSerializer, Strict
 
 
 @extend_schema_field(column_schema("actions"))
@@ -84,7 +84,7 @@ class RouteSerializer(CheckedSerializer):
             raise PermissionDenied("Only a platform admin may make a route serve every account.")
 
 
-class SimulationRequestSerializer(serializers.Serializer[Any]):
+class SimulationRequestSerializer(Strict, serializers.Serializer[Any]):
     """Who dials what."""
 
     number = serializers.CharField(max_length=128, help_text="The dialled number.")
