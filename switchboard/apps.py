@@ -13,4 +13,5 @@ class SwitchboardConfig(AppConfig):
     def ready(self) -> None:
         from switchboard import checks  # noqa: F401 - registers itself
 
-        pre_migrate.connect(create_schema, sender=self)
+        # Without a sender: Django sends the signal for apps that have models, and this one has none.
+        pre_migrate.connect(create_schema, dispatch_uid="switchboard.schema")
