@@ -60,6 +60,10 @@ class Search:
     """0 for Monday to 6 for Sunday, in the current time zone."""
     hour: int | None = None
     """0 to 23, in the current time zone."""
+    min_mos: float | None = None
+    """Calls that were measured and sounded at least like this; asked for by REST, not by links."""
+    max_mos: float | None = None
+    """Calls that were measured and sounded at most like this; asked for by REST, not by links."""
 
     @property
     def number(self) -> str:
@@ -104,6 +108,10 @@ class Search:
             found["weekday"] = Q(invite_time__iso_week_day=self.weekday + 1)
         if self.hour is not None:
             found["hour"] = Q(invite_time__hour=self.hour)
+        if self.min_mos is not None:
+            found["min_mos"] = Q(mos_score__gte=self.min_mos)
+        if self.max_mos is not None:
+            found["max_mos"] = Q(mos_score__lte=self.max_mos)
         return found
 
 
