@@ -19,6 +19,8 @@ from tests.stack import Phone, Stack
 pytestmark = pytest.mark.e2e
 
 LONG = ("-d", "20000")
+NOTED_S = 0.5
+"""After this long, the journal has written that a call was answered: starts may wait a moment for company."""
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +63,7 @@ def test_killed_signaling_comes_back_and_the_cut_off_call_has_a_record(
     own_stack: Stack, own_sipp: SippRunner
 ) -> None:
     call, _ = established(own_stack, own_sipp)
+    time.sleep(NOTED_S)
     own_stack.kill("runsip")
     own_stack.run("runsip")
     row = own_stack.cdr(call.call_id)
