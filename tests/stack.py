@@ -115,6 +115,11 @@ class Stack:
         self.wait_until(
             lambda: self._alive(command) and ready(self.ports), START_TIMEOUT_S, f"{command} serves"
         )
+        if command == "runsip" and "runrtp" in self.processes:
+            self.wait_until(
+                lambda: _media_is_connected(self.ports), START_TIMEOUT_S, "signaling reaches media"
+            )
+            time.sleep(GREETING_S)
 
     def kill(self, command: str, number: int = signal.SIGKILL) -> int:
         """Send a signal to one process and return its exit code (negative: the signal that ended it).
