@@ -9,8 +9,10 @@ from media.control.errors import ErrorCode, MediaError, Reason
 from signaling.mediapool.batches import Result
 from signaling.mediapool.node import MediaNode, NodeLost
 from signaling.mediapool.pool import MediaPool, NoMediaNode
+from signaling.mediapool.standing import DrainState
 
 __all__ = [
+    "DrainState",
     "ErrorCode",
     "MediaError",
     "MediaNode",

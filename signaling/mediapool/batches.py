@@ -12,7 +12,7 @@ import asyncio
 import itertools
 import uuid
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from media.control.errors import ErrorCode, MediaError, Reason
@@ -45,14 +45,21 @@ FIELD_OF: dict[type, str] = {
 class Execution:
     """Some requests of one caller."""
 
-    __slots__ = ("deadline", "future", "requests")
+    __slots__ = ("deadline", "future", "is_impatient", "requests")
 
     def __init__(
-        self, requests: Sequence[Any], future: asyncio.Future[list[Result]], deadline: float
+        self,
+        requests: Sequence[Any],
+        future: asyncio.Future[list[Result]],
+        deadline: float,
+        *,
+        is_impatient: bool = False,
     ) -> None:
         self.requests = requests
         self.future = future
         self.deadline = deadline
+        self.is_impatient = is_impatient
+        """Whether its caller has another node to turn to, so that it does not wait for this one to come back."""
 
     def resolve(self, results: list[Result]) -> None:
         """Give the results to the caller, unless it has gone away."""
@@ -147,13 +154,25 @@ class BatchQueue:
     def expire(self, now: float) -> bool:
         """Fail what is too late; tell whether something that was written is among it."""
         error = too_late()
-        while self._waiting and (self._waiting[0].deadline <= now or self._waiting[0].future.done()):
-            self._waiting.popleft().fail(error)
-        late = [number for number, batch in self._unanswered.items() if batch.deadline <= now]
-        for number in late:
-            for execution in self._unanswered.pop(number).executions:
+        for execution in self._waiting:
+            if execution.deadline <= now:
                 execution.fail(error)
-        return bool(late)
+        self._waiting = deque([entry for entry in self._waiting if not entry.future.done()])
+        is_late = False
+        for number, batch in list(self._unanswered.items()):
+            for execution in batch.executions:
+                if execution.deadline <= now:
+                    execution.fail(error)
+                    is_late = True
+            if batch.deadline <= now:
+                del self._unanswered[number]
+        return is_late
+
+    def fail_impatient(self, error: MediaError) -> None:
+        """Fail what would rather be asked of another node than wait for this one."""
+        for batch in self._unanswered.values():
+            _fail_impatient(batch.executions, error)
+        _fail_impatient(self._waiting, error)
 
     def fail_all(self, error: MediaError) -> None:
         """Fail everything."""
@@ -170,6 +189,12 @@ class BatchQueue:
             if field != "health" and not request.request_id:
                 request.request_id = f"{self._request_prefix}{next(self._request_numbers):x}"
             getattr(message.requests.add(), field).CopyFrom(request)
+
+
+def _fail_impatient(executions: Iterable[Execution], error: MediaError) -> None:
+    for execution in executions:
+        if execution.is_impatient:
+            execution.fail(error)
 
 
 def _size(request: Any) -> int:

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 
 from media.control.security import IN_THE_CLEAR, GrpcSecurity
-from signaling.mediapool.node import DEADLINE_S, GONE_AFTER_S, MediaNode
+from signaling.mediapool.node import DEADLINE_S, GONE_AFTER_S, HEALTH_S, MediaNode
 
 
 class NoMediaNode(Exception):
@@ -21,6 +21,7 @@ class MediaPool:
         addrs: pairs of node id and ``host:port``; equal ones, as in ``localhost:9090``, leave the naming to the node.
         deadline_s: see `MediaNode`.
         gone_after_s: see `MediaNode`.
+        health_s: see `MediaNode`.
         security: the same for all of them.
     """
 
@@ -30,6 +31,7 @@ class MediaPool:
         *,
         deadline_s: float = DEADLINE_S,
         gone_after_s: float = GONE_AFTER_S,
+        health_s: float = HEALTH_S,
         security: GrpcSecurity = IN_THE_CLEAR,
     ) -> None:
         self.nodes = [
@@ -38,10 +40,13 @@ class MediaPool:
                 "" if name == address else name,
                 deadline_s=deadline_s,
                 gone_after_s=gone_after_s,
+                health_s=health_s,
                 security=security,
             )
             for name, address in addrs
         ]
+        for node in self.nodes:
+            node.is_name_taken = self._is_name_taken
         self._next = 0
 
     async def start(self) -> None:
@@ -58,28 +63,43 @@ class MediaPool:
         for node in self.nodes:
             node.on_lost = callback
 
-    def pick(self) -> MediaNode:
-        """Return the next healthy node in turn; one without free ports only when all are full.
+    def on_draining(self, callback: Callable[[MediaNode], None]) -> None:
+        """Have `callback` called with a node that says that it is about to stop."""
+        for node in self.nodes:
+            node.on_draining = callback
+
+    def pick(self, but_not: Container[MediaNode] = ()) -> MediaNode:
+        """Return the next healthy node in turn that is not being drained.
+
+        One without free ports, or one that lately left a request unanswered, is taken only when there is no other.
+
+        Args:
+            but_not: nodes that have been tried already.
 
         Raises:
-            NoMediaNode: none is healthy.
+            NoMediaNode: there is none.
         """
-        full: MediaNode | None = None
+        second_best: MediaNode | None = None
         count = len(self.nodes)
         for step in range(count):
             index = (self._next + step) % count
             node = self.nodes[index]
-            if not node.healthy:
+            if not node.standing.takes_sessions or node in but_not:
                 continue
-            if node.available_ports == 0:
-                full = full or node
+            if node.available_ports == 0 or node.standing.is_suspect:
+                second_best = second_best or node
                 continue
             self._next = index + 1
             return node
-        if full is None:
-            raise NoMediaNode("no RTP manager is reachable")
-        return full
+        if second_best is None:
+            raise NoMediaNode("no RTP manager can take a session")
+        return second_best
 
-    def find(self, node_id: str) -> MediaNode | None:
-        """Return the node of that name."""
-        return next((node for node in self.nodes if node.node_id == node_id), None)
+    def find(self, name: str) -> MediaNode | None:
+        """Return the node of that name; else the only one that calls itself so or has that address."""
+        named = [node for node in self.nodes if node.node_id == name]
+        found = named or [node for node in self.nodes if name in (node.reported_id, node.address)]
+        return found[0] if len(found) == 1 else None
+
+    def _is_name_taken(self, node: MediaNode, name: str) -> bool:
+        return any(other.node_id == name for other in self.nodes if other is not node)

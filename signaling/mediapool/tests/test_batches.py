@@ -112,6 +112,34 @@ async def test_what_is_too_late_fails_and_says_whether_it_was_written(queue):
     assert queue.is_idle
 
 
+async def test_each_execution_of_a_batch_has_its_own_deadline(queue):
+    hasty, patient = add(queue, destroy("a"), deadline=1.0), add(queue, destroy("b"), deadline=5.0)
+    batch = queue.next_batch()
+    assert queue.expire(1.0)
+    assert hasty.result()[0].reason is Reason.TIMEOUT
+    queue.answered(reply_to(batch))
+    assert patient.result()[0].stats.packets_sent == 1
+
+
+async def test_a_late_request_behind_one_with_time_left_fails_too(queue):
+    patient, hasty = add(queue, destroy("a"), deadline=5.0), add(queue, destroy("b"), deadline=1.0)
+    assert not queue.expire(1.0)
+    assert hasty.done()
+    assert not patient.done()
+
+
+async def test_only_the_impatient_fail_when_the_stream_breaks(queue):
+    futures = []
+    for is_impatient in (True, False):
+        for _ in range(2):
+            future = asyncio.get_running_loop().create_future()
+            queue.add(Execution([destroy("a")], future, 10.0, is_impatient=is_impatient))
+            futures.append(future)
+            queue.next_batch()
+    queue.fail_impatient(lost("away"))
+    assert [future.done() for future in futures] == [True, True, False, False]
+
+
 async def test_a_caller_that_went_away_is_not_waited_for(queue):
     add(queue, destroy("a")).cancel()
     kept = add(queue, destroy("b"))

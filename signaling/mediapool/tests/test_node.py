@@ -10,7 +10,7 @@ from media.control.errors import ErrorCode, MediaError, Reason
 from media.control.gen import rtpmanager_pb2 as pb
 from media.control.tests.descriptions import sdp
 from media.control.tests.harness import Served, until
-from signaling.mediapool import MediaNode, NodeLost
+from signaling.mediapool import DrainState, MediaNode, NodeLost
 
 CALLER_IP = "198.51.100.10"
 
@@ -53,7 +53,7 @@ async def restart(served, **changes):
 
 async def test_it_learns_who_the_node_is(node, served):
     assert (node.node_id, node.boot_id) == ("node-1", served.server.manager.boot_id)
-    assert node.available_ports is None
+    assert node.available_ports == 100
 
 
 async def test_a_name_that_was_given_is_kept(served):
@@ -124,7 +124,7 @@ async def test_requests_wait_for_a_node_that_comes_back(node, served):
     asked = node.execute(create("a"))
     async with Served(grpc_port=served.server.port):
         assert (await asked)[0].session_id == "a"
-        assert node.healthy
+        await until(lambda: node.healthy)
 
 
 async def test_a_request_without_a_reply_is_sent_again_and_executed_once(node, served, monkeypatch):
@@ -183,6 +183,7 @@ async def test_a_session_begun_during_the_absence_belongs_to_the_next_boot(node,
 async def test_a_node_that_stays_away_is_gone(served):
     heard = []
     async with connected(served.target, gone_after_s=0.1) as node:
+        node._refusals = -100
         node.subscribe("a", heard.append)
         await node.execute(create("a"))
         before = node._client_id
@@ -190,6 +191,92 @@ async def test_a_node_that_stays_away_is_gone(served):
         await until(lambda: heard)
         assert heard == [NodeLost("a", "the RTP manager is gone")]
         assert node._client_id != before
+
+
+async def test_a_node_whose_port_nobody_listens_on_is_gone_at_once(served):
+    heard = []
+    async with connected(served.target, gone_after_s=3600) as node:
+        node.subscribe("a", heard.append)
+        await served.server.stop()
+        async with asyncio.timeout(5):
+            await until(lambda: heard)
+        assert heard == [NodeLost("a", "the RTP manager is gone")]
+
+
+async def test_a_restarted_node_is_not_drained_any_more(node, served):
+    node.standing.drain_state = DrainState.DISABLED
+    fresh = await restart(served)
+    await until(lambda: node.healthy)
+    assert node.drain_state is DrainState.ACTIVE
+    await fresh.server.stop()
+
+
+async def test_who_can_turn_to_another_node_does_not_wait_for_one_that_is_away(node, served):
+    await served.server.stop()
+    await until(lambda: not node.healthy)
+    (result,) = await node.open(create("a"))
+    assert result.reason is Reason.LOST
+
+
+async def test_who_can_turn_to_another_node_is_told_when_the_stream_breaks(node, served, monkeypatch):
+    hanging = asyncio.Event()
+
+    async def hang(client, batch, context):
+        node._call.cancel()
+        await hanging.wait()
+
+    monkeypatch.setattr(served.server._service._control, "_execute_batch", hang)
+    (result,) = await node.open(create("a"))
+    assert result.reason is Reason.LOST
+    hanging.set()
+
+
+async def test_a_node_that_leaves_an_opening_unanswered_is_suspect_until_it_is_heard(
+    node, served, monkeypatch
+):
+    monkeypatch.setattr("signaling.mediapool.node.OPEN_DEADLINE_S", 0.05)
+    hanging = asyncio.Event()
+    control = served.server._service._control
+    serve = control._execute_batch
+
+    async def hang(client, batch, context):
+        await hanging.wait()
+        await serve(client, batch, context)
+
+    monkeypatch.setattr(control, "_execute_batch", hang)
+    (result,) = await node.open(create("a"))
+    assert result.reason is Reason.TIMEOUT
+    assert node.standing.is_suspect
+    hanging.set()
+    await until(lambda: not node.standing.is_suspect)
+
+
+async def test_a_node_without_ports_is_known_to_be_full_at_once(node, served):
+    served.engine.ports = 0
+    (result,) = await node.open(create("a"))
+    assert result.reason is Reason.NO_PORT
+    assert node.available_ports == 0
+
+
+async def test_a_node_that_is_about_to_stop_says_so_and_takes_no_more(served):
+    leaving = []
+    async with connected(served.target, health_s=0.01) as node:
+        node.on_draining = leaving.append
+        served.server.manager.admission.is_draining = True
+        await until(lambda: leaving)
+        assert not node.healthy
+        assert (await node.open(create("a", call_id="new")))[0].reason is Reason.DRAINING
+    assert leaving == [node]
+
+
+async def test_sessions_of_other_processes_are_counted(node, served):
+    served.server.manager.create_session("of another")
+    node.subscribe("a", lambda event: None)
+    await node.execute(create("a"))
+    node._probe_now.set()
+    await until(lambda: node.active_sessions == 2)
+    node.unsubscribe("a")
+    assert (node.own_sessions, node.active_sessions) == (0, 1)
 
 
 async def test_requests_to_a_node_that_is_away_fail_in_the_end():
@@ -228,9 +315,8 @@ async def test_stopping_fails_what_is_unanswered(served):
     assert (await asked)[0].reason is Reason.LOST
 
 
-async def test_it_asks_for_the_nodes_health(served, monkeypatch):
-    monkeypatch.setattr("signaling.mediapool.node.HEALTH_S", 0.01)
-    async with connected(served.target) as node:
+async def test_it_asks_for_the_nodes_health(served):
+    async with connected(served.target, health_s=0.01) as node:
         await until(lambda: node.available_ports == 100)
         served.engine.happen("fatal", 0, "broken")
         await until(lambda: not node.healthy)
