@@ -30,6 +30,7 @@ from signaling.calls.events import (
 from signaling.calls.failures import CallFailure
 from signaling.calls.sessions import MediaSession, SessionBook
 from signaling.mediapool import ErrorCode, MediaError, MediaNode
+from signaling.mediapool.release import release
 
 log = structlog.get_logger("switchboard.calls")
 
@@ -324,11 +325,14 @@ class CallMedia:
     # --- Inside -------------------------------------------------------------------------------------------------
 
     async def _destroy(self, ids: Sequence[str], wait_s: float | None = None) -> dict[str, pb.SessionStats]:
-        """Release sessions and return what is known of their counters."""
+        """Release sessions and return what is known of their counters.
+
+        With a time to wait, at the end of a call, the release goes together with those of other calls.
+        """
         closed = {session_id: self._disown(session_id) for session_id in ids}
         counted: dict[str, pb.SessionStats] = {}
         try:
-            asked = self._ask([pb.DestroySessionRequest(session_id=session_id) for session_id in ids])
+            asked = release(self.node, ids) if wait_s else self._ask(_releases(ids))
             for session_id, reply in zip(ids, await asyncio.wait_for(asked, wait_s), strict=True):
                 if not isinstance(reply, MediaError):
                     counted[session_id] = reply.stats
@@ -403,3 +407,7 @@ class CallMedia:
             if isinstance(reply, MediaError):
                 raise MediaRefused(FAILURES.get(reply.code, failures.MEDIA_FAILED), reply.detail)
         return replies
+
+
+def _releases(ids: Sequence[str]) -> list[Message]:
+    return [pb.DestroySessionRequest(session_id=session_id) for session_id in ids]

@@ -15,6 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 from cdrs.lock import DirectoryInUse
 from signaling.app import SignalingApp
 from signaling.config import SignalingConfig
+from signaling.live.child import ApiChild, api_command
 from signaling.transport.errors import ListenError
 from switchboard import env, logs
 
@@ -49,12 +50,17 @@ async def serve(config: SignalingConfig) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     await app.start()
+    api = ApiChild(api_command(settings.BASE_DIR / "manage.py")) if settings.API_ENABLED else None
+    if api is not None:
+        api.start()
     log.info("signaling ready", sip=f"{app.address[0]}:{app.address[1]}", node=config.node_id)
     await stop.wait()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.remove_signal_handler(number)
     log.info("signaling stops")
     await app.stop()
+    if api is not None:
+        await api.stop()
 
 
 def calm_garbage_collector() -> None:
@@ -64,4 +70,4 @@ def calm_garbage_collector() -> None:
     the young generations. A full collection took a sixth of the CPU at a hundred calls a second.
     """
     gc.freeze()
-    gc.set_threshold(50_000, 20, 1_000)
+    gc.set_threshold(200_000, 10, 1_000)

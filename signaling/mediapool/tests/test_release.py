@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Releasing the sessions of several calls together."""
+
+import asyncio
+
+from media.control.gen import rtpmanager_pb2 as pb
+from signaling.mediapool.release import release
+
+
+class CountingNode:
+    """Answers each release with as many packets as its session's name says."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+
+    def execute(self, *requests: pb.DestroySessionRequest) -> asyncio.Future[list[object]]:
+        self.batches.append([request.session_id for request in requests])
+        future = asyncio.get_running_loop().create_future()
+        future.set_result(
+            [
+                pb.DestroySessionReply(stats=pb.SessionStats(packets_received=int(request.session_id)))
+                for request in requests
+            ]
+        )
+        return future
+
+
+async def test_calls_that_end_together_share_a_batch_and_get_their_own_counters():
+    node = CountingNode()
+    first, second = release(node, ["1", "2"]), release(node, ["3"])  # type: ignore[arg-type]
+    counted = [[reply.stats.packets_received for reply in await future] for future in (first, second)]
+    assert counted == [[1, 2], [3]]
+    assert node.batches == [["1", "2", "3"]]
+
+
+async def test_a_call_that_ends_later_gets_a_batch_of_its_own():
+    node = CountingNode()
+    await release(node, ["1"])  # type: ignore[arg-type]
+    await release(node, ["2"])  # type: ignore[arg-type]
+    assert node.batches == [["1"], ["2"]]
+
+
+async def test_a_caller_that_gave_up_waiting_disturbs_nobody():
+    node = CountingNode()
+    gone, there = release(node, ["1"]), release(node, ["2"])  # type: ignore[arg-type]
+    gone.cancel()
+    assert [reply.stats.packets_received for reply in await there] == [2]
