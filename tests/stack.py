@@ -343,8 +343,10 @@ def _grpc_listens(ports: PortBlock) -> bool:
 def _media_is_connected(ports: PortBlock) -> bool:
     """Tell whether a client is connected to the gRPC port, as /proc shows it (state 01: established)."""
     wanted = f"0100007F:{ports.grpc:04X}"
-    rows = (row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:])
-    return any(row[2] == wanted and row[3] == "01" for row in rows)
+    rows = [
+        row.split() for name in ("tcp", "tcp6") for row in Path(f"/proc/net/{name}").read_text().splitlines()
+    ]
+    return any(row[2].endswith(wanted) and row[3] == "01" for row in rows)
 
 
 def _sip_answers(ports: PortBlock) -> bool:
