@@ -93,6 +93,10 @@ class Node:
             *self._etc,
         ]
 
+    def layers(self, image: str) -> list[Mount]:
+        """Return what an image brings, unpacked."""
+        return self._layers[image]
+
     # --- Pods -----------------------------------------------------------------------------------------------------
 
     def start(self, *workloads: str) -> None:
