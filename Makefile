@@ -64,6 +64,7 @@ pins: $(VENV)/.dev ## compile the exact pins from requirements*.in
 docs: $(VENV)/.dev ## generate the pages of docs/ that are made from the code
 	$(MANAGE) configdoc > docs/configuration.md
 	$(BIN)/python -m signaling.sip.diagrams > docs/states.md
+	$(MANAGE) spectacular --format openapi-json --file docs/openapi-ui.json
 	$(BIN)/python -m switchboard.events.schema
 
 # --- Images and Kubernetes (docs/deployment.md) ---

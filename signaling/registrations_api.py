@@ -16,6 +16,7 @@ from rest_framework import serializers
 from accounts.api.filters import SearchFilter
 from accounts.choices import Permission
 from signaling.models import Registration
+from switchboard.api_filters import BooleanFilter
 from switchboard.api_views import ReadOnlyTenantViewSet
 
 
@@ -23,6 +24,7 @@ class RegistrationSerializer(serializers.ModelSerializer[Registration]):
     """A binding of a phone to a SIP user."""
 
     account = serializers.UUIDField(source="user.account_id", read_only=True)
+    source_port = serializers.IntegerField(read_only=True)
     valid = serializers.SerializerMethodField(help_text="Whether it has not expired yet.")
 
     class Meta:
@@ -55,7 +57,7 @@ class RegistrationFilter(SearchFilter):
     account = filters.UUIDFilter(field_name="user__account_id", label="Id of the account.")
     user = filters.UUIDFilter(field_name="user_id", label="Id of the SIP user.")
     aor = filters.CharFilter(max_length=320, label="The whole address of record.")
-    valid = filters.BooleanFilter(method="choose_valid", label="Whether it has not expired yet.")
+    valid = BooleanFilter(method="choose_valid", label="Whether it has not expired yet.")
 
     class Meta:
         model = Registration

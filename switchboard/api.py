@@ -15,6 +15,7 @@ from rest_framework.routers import SimpleRouter
 from accounts.api.import_views import UserImportView
 from accounts.api.me import MeView
 from accounts.api.views import AccountViewSet, TokenViewSet, UserViewSet
+from cdrs.api.views import CallListView, CallView
 from dialplan.api.views import RouteViewSet, SimulateView
 from signaling.registrations_api import RegistrationViewSet
 
@@ -47,6 +48,8 @@ class ConsoleView(SpectacularSwaggerView):
 urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/users/import", UserImportView.as_view(), name="users-import"),
     path("v1/dialplan/simulate", SimulateView.as_view(), name="dialplan-simulate"),
+    path("v1/cdrs", CallListView.as_view(), name="cdrs"),
+    path("v1/cdrs/<uuid:pk>", CallView.as_view(), name="cdr"),
     path("v1/me", MeView.as_view(), name="me"),
     path("v1/", include(router.urls)),
     path("schema", SchemaView.as_view(), name="schema"),

@@ -7,15 +7,41 @@ import difflib
 from collections.abc import Sequence
 from typing import Any
 
+from django import forms
 from django.db.models import QuerySet
-from django_filters.rest_framework import DjangoFilterBackend, FilterSet
+from django_filters import rest_framework as filters
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 PAGING = ("limit", "cursor", "ordering")
 
 
-class StrictFilterBackend(DjangoFilterBackend):  # type: ignore[misc]
+class TrueOrFalseField(forms.Field):
+    """``true`` or ``false``; any other word is refused, where Django's own field takes it for no answer."""
+
+    def to_python(self, value: Any) -> bool | None:
+        """Return the value; None when the parameter is absent.
+
+        Raises:
+            ValidationError: it is neither.
+        """
+        if value is None:
+            return None
+        if value not in ("true", "false"):
+            raise forms.ValidationError("Must be true or false.")
+        return bool(value == "true")
+
+
+class BooleanFilter(filters.BooleanFilter):  # type: ignore[misc]
+    """A strict boolean filter."""
+
+    field_class = TrueOrFalseField
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"widget": forms.TextInput, **kwargs})
+
+
+class StrictFilterBackend(filters.DjangoFilterBackend):  # type: ignore[misc]
     """django-filter that answers 400 to a parameter it does not know."""
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
@@ -24,24 +50,26 @@ class StrictFilterBackend(DjangoFilterBackend):  # type: ignore[misc]
         Raises:
             ValidationError: a parameter is unknown or its value not accepted.
         """
-        filterset: FilterSet = self.get_filterset(request, queryset, view)
+        filterset: filters.FilterSet | None = self.get_filterset(request, queryset, view)
         known = (*(filterset.filters if filterset else ()), *PAGING)
-        refuse_unknown(request, known)
+        check_parameters(request, known)
         return super().filter_queryset(request, queryset, view)  # type: ignore[no-any-return]
 
 
-def refuse_unknown(request: Request, known: Sequence[str]) -> None:
-    """Refuse query parameters that a view does not know.
+def check_parameters(request: Request, known: Sequence[str]) -> None:
+    """Refuse query parameters that a view does not know, and empty ones: neither may match everything.
 
     Raises:
         ValidationError: there is one; it says which is probably meant.
     """
     problems: dict[str, list[str]] = {}
-    for name in request.query_params:
+    for name, value in request.query_params.items():
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             problems[name[:100]] = [
                 f"Unknown parameter; is {near[0]} meant?" if near else "Unknown parameter."
             ]
+        elif not value:
+            problems[name] = ["Must not be empty; leave it out to ask for nothing."]
     if problems:
         raise ValidationError(problems)

@@ -241,6 +241,43 @@ RTPMANAGER_ADDRS = env.pairs(
     help="RTP managers: host:port,host:port or node-id=host:port,…",
 )
 
+# --- Live API -------------------------------------------------------------------------------------------------------
+
+API_ENABLED = env.boolean(
+    "API_ENABLED", True, roles=[SIGNALING], help="Whether this node serves REST and live events"
+)
+API_PORT = env.port("API_PORT", 8080, roles=[SIGNALING], help="HTTP listen port of REST and live events")
+API_BIND = env.address("API_BIND", "0.0.0.0", roles=[SIGNALING], help="Address that REST binds")  # noqa: S104
+LIVE_SOCKET = VAR_DIR / f"live-{API_PORT}.sock"
+"""Where the SIP process tells the live API what is going on."""
+LIVE_MAX_READERS = env.integer(
+    "LIVE_MAX_READERS", 8, minimum=1, roles=[SIGNALING], help="Most readers of the SIP process's feed at once"
+)
+LIVE_MAX_UNREAD_BYTES = env.integer(
+    "LIVE_MAX_UNREAD_BYTES",
+    16 * 1024 * 1024,
+    minimum=65536,
+    roles=[SIGNALING],
+    help="A reader of the feed that leaves more bytes than this unread is dropped",
+)
+EVENTS_KEPT = env.integer(
+    "EVENTS_KEPT",
+    10000,
+    minimum=1,
+    roles=[SIGNALING],
+    help="Events kept for readers of the event stream that come back",
+)
+EVENTS_QUEUED = env.integer(
+    "EVENTS_QUEUED",
+    1000,
+    minimum=1,
+    roles=[SIGNALING],
+    help="A reader of the event stream for whom more events than this are waiting is dropped",
+)
+MAX_EVENT_STREAMS = env.integer(
+    "MAX_EVENT_STREAMS", 200, minimum=1, roles=[SIGNALING], help="Most readers of the event stream at once"
+)
+
 # --- Media ----------------------------------------------------------------------------------------------------------
 
 GRPC_PORT = env.port("GRPC_PORT", 9090, roles=[RTPMANAGER], help="gRPC listen port")
@@ -492,8 +529,12 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "COMPONENT_NO_READ_ONLY_REQUIRED": False,
     "SORT_OPERATION_PARAMETERS": True,
-    "ENUM_NAME_OVERRIDES": {},
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {
+        "LineStatus": ("created", "valid", "skipped", "error"),
+    },
     "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
         "switchboard.api_schema.close_requests",
         "switchboard.api_schema.add_problems",
     ],

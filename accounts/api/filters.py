@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 from django_filters import rest_framework as filters
 
 from accounts.models import Account, ApiToken, User
+from switchboard.api_filters import BooleanFilter
 
 MAX_TEXT = 200
 
@@ -32,7 +33,7 @@ class AccountFilter(SearchFilter):
 
     searched = ("name", "domain")
     domain = filters.CharFilter(lookup_expr="iexact", max_length=253, label="The whole domain.")
-    enabled = filters.BooleanFilter()
+    enabled = BooleanFilter()
 
     class Meta:
         model = Account
@@ -46,7 +47,7 @@ class UserFilter(SearchFilter):
     account = filters.UUIDFilter(field_name="account_id", label="Id of the account.")
     extension = filters.CharFilter(max_length=32, label="The whole extension.")
     username = filters.CharFilter(max_length=64, label="The whole user name.")
-    enabled = filters.BooleanFilter()
+    enabled = BooleanFilter()
 
     class Meta:
         model = User
@@ -57,7 +58,7 @@ class TokenFilter(filters.FilterSet):  # type: ignore[misc]
     """``account``, ``revoked``."""
 
     account = filters.UUIDFilter(field_name="account_id", label="Id of the account.")
-    revoked = filters.BooleanFilter(
+    revoked = BooleanFilter(
         field_name="revoked_at", lookup_expr="isnull", exclude=True, label="Whether it was revoked."
     )
 

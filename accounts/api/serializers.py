@@ -18,7 +18,7 @@ from accounts.credentials import (
     check_typed_password,
     generate_password,
 )
-from accounts.models import Account, ApiToken, User
+from accounts.models import Account, ApiToken, User, validate_username
 from accounts.tenancy import access_of
 from accounts.tokens import issue
 from switchboard.api_serializers import AccountField, CheckedSerializer
@@ -61,7 +61,9 @@ class UserSerializer(CheckedSerializer):
     """A SIP user: extension and credential in one."""
 
     account = AccountField(required=False, help_text="May be left out by who reaches one account alone.")
-    username = serializers.CharField(required=False, max_length=64, help_text="Default: the extension.")
+    username = serializers.CharField(
+        required=False, max_length=64, validators=[validate_username], help_text="Default: the extension."
+    )
     max_concurrent_calls = serializers.IntegerField(
         min_value=0,
         max_value=MOST_CALLS,

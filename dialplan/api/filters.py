@@ -11,6 +11,7 @@ from django_filters import rest_framework as filters
 from accounts.api.filters import SearchFilter
 from dialplan.engine.patterns import MAX_NUMBER_LENGTH, parse_pattern
 from dialplan.models import Route
+from switchboard.api_filters import BooleanFilter
 
 
 class RouteFilter(SearchFilter):
@@ -18,11 +19,11 @@ class RouteFilter(SearchFilter):
 
     searched = ("id", "name", "pattern")
     account = filters.UUIDFilter(field_name="account_id", label="Id of the account.")
-    shared = filters.BooleanFilter(
+    shared = BooleanFilter(
         field_name="account", lookup_expr="isnull", label="Whether it serves every account."
     )
     pattern = filters.CharFilter(max_length=128, label="The whole pattern.")
-    enabled = filters.BooleanFilter()
+    enabled = BooleanFilter()
     matches = filters.CharFilter(
         method="match", max_length=MAX_NUMBER_LENGTH, label="A number that the pattern matches."
     )
