@@ -32,6 +32,7 @@ from signaling.configuration_orm import OrmSource
 from signaling.directory import Directory
 from signaling.guard import Identity, MemoryGuard
 from signaling.legs.outbound import Outbound
+from signaling.live.service import LiveService
 from signaling.location import Binding, BindingEvent, Location
 from signaling.location_orm import RegistrationTable
 from signaling.location_store import LocationStore
@@ -125,6 +126,16 @@ class SignalingApp:
             self.directory,
             self.calls,
         )
+        self.live = LiveService(
+            config.live,
+            bus=self.bus,
+            changes=self.changes,
+            location=self.location,
+            calls=self.calls,
+            node=self.node,
+            rtpmanagers=self.pool.nodes,
+            journal=self.journal,
+        )
         self._guard = guard
         self._housekeeper: asyncio.TimerHandle | None = None
         self.directory.on_change.append(self._configuration_changed)
@@ -151,6 +162,7 @@ class SignalingApp:
         await self.directory.start()
         await self._restore_bindings()
         await self.pool.start()
+        await self.live.start()
         await self.transport.start()
         self._keep_house()
 
@@ -160,6 +172,7 @@ class SignalingApp:
             self._housekeeper.cancel()
         await self.calls.shut_down(HANG_UP_GRACE_S)
         await self.transport.stop()
+        await self.live.stop()
         await self.pool.stop()
         await self.location_store.stop()
         await self.directory.stop()

@@ -17,11 +17,13 @@ def _nothing() -> None:
 class Changes:
     """Calls, legs and media sessions that changed since they were last collected, each named once."""
 
-    __slots__ = ("active", "calls", "legs", "sessions", "wake")
+    __slots__ = ("active", "calls", "legs", "sessions", "total_sessions", "wake")
 
     def __init__(self) -> None:
         self.active = False
         """Whether anybody collects."""
+        self.total_sessions = 0
+        """Media sessions made since the start."""
         self.calls: dict[Any, None] = {}
         self.legs: dict[Any, None] = {}
         self.sessions: dict[Any, None] = {}

@@ -12,6 +12,7 @@ from signaling.authentication import AuthenticationConfig
 from signaling.calls.manager import CallCaps
 from signaling.calls.ports import CallLimits
 from signaling.guard import GuardConfig
+from signaling.live.service import LiveConfig
 from signaling.registrar import RegistrarConfig
 from signaling.sip.endpoint_requests import EndpointLimits
 from signaling.sip.parser import ParseLimits
@@ -40,6 +41,7 @@ class SignalingConfig:
     registrar: RegistrarConfig
     caps: CallCaps
     limits: CallLimits
+    live: LiveConfig
 
     @classmethod
     def from_settings(cls, settings: Any) -> SignalingConfig:
@@ -88,4 +90,5 @@ class SignalingConfig:
             registrar=RegistrarConfig.from_settings(settings),
             caps=CallCaps(node=settings.MAX_CALLS, per_user=settings.MAX_CALLS_PER_USER),
             limits=CallLimits(max_ringing_s=settings.MAX_RINGING_S, max_call_s=settings.MAX_CALL_S),
+            live=LiveConfig.from_settings(settings),
         )

@@ -65,6 +65,10 @@ class Location:
         """Return every live binding."""
         return [b for table in self._by_user.values() for b in table.values() if b.deadline > now]
 
+    def user_ids(self) -> list[str]:
+        """Return the ids of the users that have a binding, expired or not."""
+        return list(self._by_user)
+
     def restore(self, bindings: Iterable[Binding]) -> None:
         """Take bindings that were stored before, without reporting them as changes."""
         for binding in bindings:

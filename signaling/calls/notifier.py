@@ -147,6 +147,7 @@ class CallNotifier:
 
     def session_created(self, session: MediaSession) -> None:
         """The RTP manager made a session."""
+        self._changes.total_sessions += 1
         self._changes.session(session)
         if self._bus.active:
             self._publish_session(

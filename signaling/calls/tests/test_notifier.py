@@ -26,7 +26,8 @@ from switchboard.events.schema import schema_of
 
 
 def watched(**options: Any) -> tuple[World, list]:
-    world, events = World(**options), []
+    world = World(**options)
+    events: list = []
     world.bus.subscribe(events.append)
     return world, events
 

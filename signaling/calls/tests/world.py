@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ from signaling.calls.ports import CallLimits, CallRequest, CallServices, Destina
 from signaling.calls.sessions import SessionBook
 from signaling.calls.targets import TargetFailed
 from signaling.calls.verbs import VERBS
+from signaling.changes import Changes
 from signaling.configuration import AccountInfo, UserInfo
 from signaling.mediapool import MediaError
 from switchboard.events import EventBus
@@ -78,6 +79,9 @@ class ScriptedNode:
 
     def unsubscribe(self, session_id: str) -> None:
         self.subscribers.pop(session_id, None)
+
+    async def open(self, *requests: object) -> list[object]:
+        return await self.execute(*requests)
 
     def execute(self, *requests: object) -> asyncio.Future[list[object]]:
         self.requests += requests
@@ -141,6 +145,8 @@ class World:
     max_call_s: float = 60.0
     legs: list[RecordedLeg] = field(default_factory=list)
     bus: EventBus = field(default_factory=lambda: EventBus("sip-1"))
+    changes: Changes = field(default_factory=Changes)
+    random_bytes: Callable[[int], bytes] = lambda count: bytes(range(count))
 
     async def resolve(self, target: UserTarget | SipTarget, request: CallRequest) -> Sequence[Destination]:
         if self.target_failure is not None:
@@ -154,6 +160,9 @@ class World:
         self.legs.append(leg)
         return leg
 
+    def make_caller(self) -> RecordedLeg:
+        return RecordedLeg("A")
+
     def media(self, call: Call) -> CallMedia:
         return CallMedia(
             self.node,  # type: ignore[arg-type]
@@ -161,7 +170,7 @@ class World:
             caller_sdp=call.request.sdp,
             caller_ip=call.request.caller_ip,
             report=call.post,
-            book=SessionBook(call, self.node.node_id),
+            book=SessionBook(call),
         )
 
     def start(
@@ -173,7 +182,7 @@ class World:
         services = CallServices(
             loop=loop,
             wall=itertools.count(1_700_000_000.0, 1.0).__next__,
-            random_bytes=lambda count: bytes(range(count)),
+            random_bytes=self.random_bytes,
             node_id="sip-1",
             limits=CallLimits(max_ringing_s=self.max_ringing_s, max_call_s=self.max_call_s),
             journal=self.journal,
@@ -182,8 +191,9 @@ class World:
             make_leg=self.make_leg,
             verbs=VERBS,
             bus=self.bus,
+            changes=self.changes,
         )
-        self.caller = RecordedLeg("A")
+        self.caller = self.make_caller()
         self.call = Call(
             services,
             self.caller,

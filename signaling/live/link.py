@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The reading end of the feed: keeps a connection up, gives messages to the mirror, carries commands.
+
+Invariant: a command is answered, refused or given up within its time, whatever becomes of the connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import msgpack
+import structlog
+
+from signaling.live.commands import CommandRefused
+from signaling.live.mirror import FeedMismatch, Mirror
+from signaling.live.paths import socket_address
+from signaling.live.tables import Kind
+
+log = structlog.get_logger("switchboard.live")
+
+FIRST_RETRY_S = 0.05
+LAST_RETRY_S = 0.5
+COMMAND_S = 5.0
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+"""More than the SIP process leaves unread: it drops a reader before this is reached."""
+
+
+class FeedLink:
+    """A connection to the feed that comes back by itself.
+
+    Args:
+        path: the socket.
+        mirror: gets the messages.
+    """
+
+    def __init__(self, path: Path, mirror: Mirror) -> None:
+        self._path = path
+        self._mirror = mirror
+        self._numbers = itertools.count(1)
+        self._pending: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._transport: asyncio.Transport | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._was_there = True
+
+    def start(self) -> None:
+        """Begin to connect; needs a running loop."""
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def stop(self) -> None:
+        """Close the connection."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+        if self._transport is not None:
+            self._transport.close()
+
+    async def call(self, name: str, timeout_s: float = COMMAND_S, **arguments: Any) -> dict[str, Any]:
+        """Give a command to the SIP process and return its result.
+
+        Raises:
+            CommandRefused: it cannot be done; 503 when the SIP process is away or does not answer in time.
+        """
+        if self._transport is None:
+            raise CommandRefused(503, "The signaling process is not connected.")
+        number = next(self._numbers)
+        future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._pending[number] = future
+        try:
+            self._transport.write(msgpack.packb((number, name, arguments)))
+            async with asyncio.timeout(timeout_s):
+                return await future
+        except TimeoutError:
+            raise CommandRefused(503, f"The signaling process did not answer in {timeout_s:g} s.") from None
+        finally:
+            self._pending.pop(number, None)
+
+    # --- Inside ---------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        delay_s = FIRST_RETRY_S
+        while True:
+            try:
+                ended = await self._connect()
+            except OSError as error:
+                if self._was_there:
+                    self._was_there = False
+                    log.warning("live.not_connected", socket=str(self._path), error=str(error))
+            else:
+                self._was_there = True
+                if await ended:
+                    delay_s = FIRST_RETRY_S
+            await asyncio.sleep(delay_s)
+            delay_s = min(delay_s * 2, LAST_RETRY_S)
+
+    async def _connect(self) -> asyncio.Future[bool]:
+        """Connect and return what is done when the connection ends: whether the picture had become complete."""
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[bool] = loop.create_future()
+        with socket_address(self._path) as address:
+            transport, _ = await loop.create_unix_connection(
+                lambda: _Reading(self._take, lambda: self._lost(ended)), address
+            )
+        self._transport = transport
+        return ended
+
+    def _take(self, message: list[Any]) -> None:
+        if message[0] != Kind.ANSWER:
+            self._mirror.apply(message)
+            return
+        _, number, succeeded, result = message
+        future = self._pending.get(number)
+        if future is None or future.done():
+            return
+        if succeeded:
+            future.set_result(result)
+        else:
+            future.set_exception(CommandRefused(result["status"], result["error"], result.get("fields")))
+
+    def _lost(self, ended: asyncio.Future[bool]) -> None:
+        self._transport = None
+        was_complete = self._mirror.complete
+        self._mirror.lost()
+        for future in self._pending.values():
+            if not future.done():
+                future.set_exception(CommandRefused(503, "The connection to the signaling process was lost."))
+        if not ended.done():
+            ended.set_result(was_complete)
+
+
+class _Reading(asyncio.Protocol):
+    """Unpacks what comes."""
+
+    def __init__(self, take: Callable[[list[Any]], None], lost: Callable[[], None]) -> None:
+        self._take = take
+        self._lost = lost
+        self._unpacker = msgpack.Unpacker(max_buffer_size=MAX_MESSAGE_BYTES, raw=False, strict_map_key=False)
+        self._transport: asyncio.BaseTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._unpacker.feed(data)
+            for batch in self._unpacker:
+                for message in batch:
+                    self._take(message)
+        except (FeedMismatch, ValueError, KeyError, TypeError, IndexError, msgpack.UnpackException) as error:
+            log.error("live.feed_unreadable", error=str(error))
+            if self._transport is not None:
+                cast("asyncio.Transport", self._transport).abort()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._lost()
