@@ -236,5 +236,6 @@ class SignalingApp:
             caller_sdp=call.request.sdp,
             caller_ip=call.request.caller_ip,
             report=call.post,
-            book=SessionBook(call, node.node_id),
+            pick=self.pool.pick,
+            book=SessionBook(call),
         )

@@ -26,6 +26,7 @@ from signaling.calls.events import (
     MediaInactive,
     MediaLost,
     MediaStarted,
+    NodeGone,
     Ring,
     Terminate,
     Update,
@@ -125,7 +126,7 @@ class Call:
         event = item.event
         if isinstance(event, Terminate):
             raise CallOver(event.reason, HangupBy.SYSTEM)
-        if isinstance(event, MediaLost):
+        if isinstance(event, MediaLost | NodeGone):
             raise CallOver(EndReason.MEDIA_ERROR, HangupBy.SYSTEM)
         if isinstance(event, MediaInactive):
             if self.answered and self.media is not None and event.session_id in self.media.sessions:
@@ -219,7 +220,7 @@ class Call:
         except MediaRefused as refused:
             self.failure = refused.failure
             ending = Ending(refused.failure.reason, HangupBy.SYSTEM)
-        except Exception:  # noqa: BLE001 - a bug in one verb must end this call alone, and be seen
+        except Exception:
             self.log.exception("call.crashed")
             self.failure = failures.INTERNAL
             ending = Ending(EndReason.ERROR, HangupBy.SYSTEM)

@@ -104,7 +104,14 @@ class MediaStarted:
 
 @dataclass(frozen=True, slots=True)
 class MediaLost:
-    """The RTP manager of the call is gone, and the sessions with it."""
+    """The RTP manager ended a session by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeGone:
+    """The RTP manager of a session is gone, and the session with it."""
+
+    session_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,5 +130,5 @@ class Terminate:
     reason: EndReason
 
 
-CallEvent = MediaInactive | MediaStarted | MediaLost | PlaybackEnded | Terminate
+CallEvent = MediaInactive | MediaStarted | MediaLost | NodeGone | PlaybackEnded | Terminate
 """What a call learns from elsewhere than its legs."""

@@ -2,56 +2,44 @@
 """The media of one call: its sessions on one RTP manager, in few and rich requests.
 
 "SDP in, SDP out": descriptions pass through here unread. Session ids are chosen here, so requests that depend on
-each other travel in one batch. Invariant: every session that was ever asked for is released by `close`.
+each other travel in one batch. Both legs are on one RTP manager; while the call moves to another one (`relocation`)
+it has sessions on both. Invariant: every session that was ever asked for is released by `close`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Container, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import structlog
 from google.protobuf.message import Message
 
 from media.control.gen import rtpmanager_pb2 as pb
 from signaling.calls import failures
-from signaling.calls.events import (
-    CallEvent,
-    MediaInactive,
-    MediaLost,
-    MediaStarted,
-    PlaybackEnded,
-    Update,
-    UpdateAccepted,
-)
-from signaling.calls.failures import CallFailure
-from signaling.calls.sessions import MediaSession, SessionBook
-from signaling.mediapool import ErrorCode, MediaError, MediaNode
-from signaling.mediapool.release import release
+from signaling.calls.descriptions import Descriptions
+from signaling.calls.events import CallEvent, Update, UpdateAccepted
+from signaling.calls.node_sessions import MediaRefused, NodeSessions
+from signaling.calls.sessions import SessionBook
+from signaling.calls.tally import CALLEE, CALLER, Tally
+from signaling.mediapool import ErrorCode, MediaError, MediaNode, NoMediaNode
 
-log = structlog.get_logger("switchboard.calls")
+__all__ = ["CallMedia", "MediaRefused", "MediaReport"]
 
 CLOSE_WAIT_S = 1.0
 """Longest time that the end of a call waits for its media counters."""
 
-FAILURES: dict[ErrorCode, CallFailure] = {
-    ErrorCode.INVALID_ARGUMENT: failures.NOT_ACCEPTABLE,
-    ErrorCode.RESOURCE_EXHAUSTED: failures.NO_MEDIA,
-    ErrorCode.UNAVAILABLE: failures.NO_MEDIA,
-}
-"""What the caller gets when its RTP manager refuses; everything else is a failure of ours."""
+PickNode = Callable[[Container[MediaNode]], MediaNode]
+"""Returns an RTP manager that is none of the given ones; raises `NoMediaNode`."""
 
 
-class MediaRefused(Exception):
-    """The RTP manager refused or failed a request; `failure` is what the caller gets to see."""
+def no_other_node(but_not: Container[MediaNode]) -> MediaNode:
+    """Be the choice of a call that has one RTP manager and no other.
 
-    def __init__(self, failure: CallFailure, detail: str) -> None:
-        super().__init__(failure, detail)
-        self.failure = failure
-        self.detail = detail
+    Raises:
+        NoMediaNode: always.
+    """
+    raise NoMediaNode("there is no other RTP manager")
 
 
 @dataclass(slots=True)
@@ -87,6 +75,7 @@ class CallMedia:
         caller_sdp: the caller's offer; empty when it wants ours.
         caller_ip: where the caller's signalling comes from.
         report: gets the media events of this call.
+        pick: finds another RTP manager when one fails or is to be left.
         book: keeps what is known of the sessions; None: one that tells nobody.
     """
 
@@ -98,24 +87,44 @@ class CallMedia:
         caller_sdp: str,
         caller_ip: str,
         report: Callable[[CallEvent], None],
+        pick: PickNode = no_other_node,
         book: SessionBook | None = None,
     ) -> None:
-        self.node = node
-        self.book = SessionBook(None, node.node_id) if book is None else book
+        self.book = SessionBook(None) if book is None else book
         self.sessions = self.book.sessions
+        self.pick = pick
         self.caller_session = uuid.uuid4().hex
         self.callee_session = ""
         self.codec = ""
+        self.echoes = False
+        """Whether the caller hears itself."""
+        self.descriptions = Descriptions()
+        self.here = NodeSessions(
+            node, book=self.book, descriptions=self.descriptions, call_id=sip_call_id, report=report
+        )
+        """The sessions that the parties use."""
+        self.others: list[NodeSessions] = []
+        """Sessions on other RTP managers: of a move that is not complete, or left behind by one that is."""
+        self.tally = Tally()
         self._call_id = sip_call_id
         self._caller_sdp = caller_sdp
         self._caller_ip = caller_ip
-        self._report = report
         self._state = _Negotiation()
+
+    @property
+    def node(self) -> MediaNode:
+        """The RTP manager."""
+        return self.here.node
 
     @property
     def node_id(self) -> str:
         """Name of the RTP manager."""
-        return self.node.node_id
+        return self.here.node.node_id
+
+    @property
+    def call_id(self) -> str:
+        """For correlation."""
+        return self._call_id
 
     # --- Answering the caller without a callee -------------------------------------------------------------------
 
@@ -127,7 +136,7 @@ class CallMedia:
             requests.append(pb.CreateAnswerRequest(session_id=self.caller_session))
         elif not requests:
             requests.append(pb.CreateOfferRequest(session_id=self.caller_session))
-        replies = await self._execute(*requests)
+        replies = await self._send(requests)
         state.described = True
         self.codec = replies[-1].codec if hasattr(replies[-1], "codec") else self.codec
         return str(replies[-1].local_sdp)
@@ -183,7 +192,7 @@ class CallMedia:
         skipped = len(requests)
         ids = [uuid.uuid4().hex for _ in addresses]
         for session_id, address in zip(ids, addresses, strict=True):
-            self._own(session_id, "B")
+            self.here.own(session_id, "B")
             requests.append(
                 pb.CreateSessionRequest(
                     session_id=session_id,
@@ -193,7 +202,7 @@ class CallMedia:
                     offer_like=self.caller_session if self._caller_sdp else "",
                 )
             )
-        replies = await self._execute(*requests)
+        replies = await self._send(requests)
         return [(reply.session_id, reply.local_sdp) for reply in replies[skipped:]]
 
     async def connect(self, session_id: str, sdp: str, signaling_ip: str) -> str:
@@ -239,12 +248,14 @@ class CallMedia:
 
     async def echo(self) -> None:
         """Send the caller's audio back to it."""
+        self.echoes = True
         await self._execute(
             pb.BridgeMediaRequest(session_id=self.caller_session, peer_session_id=self.caller_session)
         )
 
     async def stop_echo(self) -> None:
         """Stop sending the caller's audio back."""
+        self.echoes = False
         await self._execute(pb.UnbridgeMediaRequest(session_id=self.caller_session))
 
     async def relay_update(
@@ -286,9 +297,9 @@ class CallMedia:
 
     async def release(self, session_ids: Sequence[str]) -> None:
         """Release sessions of callees that did not get the call."""
-        ids = [session_id for session_id in session_ids if session_id in self.sessions]
+        ids = [session_id for session_id in session_ids if session_id in self.here.ids]
         if ids:
-            await self._destroy(ids)
+            await self.here.destroy(ids)
 
     # --- Prompts ------------------------------------------------------------------------------------------------
 
@@ -299,55 +310,70 @@ class CallMedia:
             MediaRefused: there is no such prompt.
         """
         play_id = uuid.uuid4().hex
-        replies = await self._ask(
+        (reply,) = await self.here.ask(
             [pb.PlayAudioRequest(session_id=self.caller_session, play_id=play_id, file=file, repeat=repeat)]
         )
-        if isinstance(replies[0], MediaError):
-            raise MediaRefused(failures.PROMPT_MISSING, replies[0].detail)
+        if isinstance(reply, MediaError):
+            elsewhere = reply.code is ErrorCode.UNAVAILABLE
+            raise MediaRefused(failures.PROMPT_MISSING, reply.detail, elsewhere=elsewhere)
         return play_id
 
     async def stop_prompt(self) -> None:
         """Stop the prompt that plays to the caller, if one does."""
-        await self._ask([pb.StopAudioRequest(session_id=self.caller_session)])
+        await self.here.ask([pb.StopAudioRequest(session_id=self.caller_session)])
 
     # --- The end ------------------------------------------------------------------------------------------------
 
     async def close(self) -> MediaReport:
         """Release every session and return what they counted; a silent RTP manager is not waited for."""
-        report = MediaReport(codec=self.codec)
-        if not self.sessions:
-            return report
-        counted = await self._destroy(list(self.sessions), CLOSE_WAIT_S)
-        report.caller = counted.get(self.caller_session)
-        report.callee = counted.get(self.callee_session)
-        return report
+        await self.leave_others()
+        self.tally.parties |= {self.caller_session: CALLER, self.callee_session: CALLEE}
+        if self.here.ids:
+            self.tally.add(await self.here.destroy(list(self.here.ids), CLOSE_WAIT_S))
+        return MediaReport(self.tally.caller, self.tally.callee, self.codec)
+
+    async def leave_others(self) -> None:
+        """Release what the call has on RTP managers that it does not use, and keep the counters."""
+        while self.others:
+            sessions = self.others.pop()
+            self.tally.add(await sessions.destroy(list(sessions.ids), CLOSE_WAIT_S))
 
     # --- Inside -------------------------------------------------------------------------------------------------
 
-    async def _destroy(self, ids: Sequence[str], wait_s: float | None = None) -> dict[str, pb.SessionStats]:
-        """Release sessions and return what is known of their counters.
+    async def _send(self, requests: Sequence[Message]) -> list[Any]:
+        """Send a batch that may be the first of the call: when an RTP manager fails it, the next one gets it."""
+        if self._state.opened:
+            return await self._execute(*requests)
+        tried: list[MediaNode] = []
+        while True:
+            try:
+                replies = await self.here.open(*requests)
+            except MediaRefused as refused:
+                tried.append(self.node)
+                if not refused.elsewhere or not self._go_on_to_next(tried):
+                    raise
+            else:
+                self._state.opened = True
+                return replies
 
-        With a time to wait, at the end of a call, the release goes together with those of other calls.
-        """
-        closed = {session_id: self._disown(session_id) for session_id in ids}
-        counted: dict[str, pb.SessionStats] = {}
+    def _go_on_to_next(self, tried: Sequence[MediaNode]) -> bool:
+        """Turn to an RTP manager that has not been tried; tell whether there is one."""
         try:
-            asked = release(self.node, ids) if wait_s else self._ask(_releases(ids))
-            for session_id, reply in zip(ids, await asyncio.wait_for(asked, wait_s), strict=True):
-                if not isinstance(reply, MediaError):
-                    counted[session_id] = reply.stats
-        except TimeoutError:
-            log.warning("media.close_timeout", call_id=self._call_id, rtp_manager=self.node.node_id)
-        for session_id, session in closed.items():
-            self.book.closed(session, counted.get(session_id))
-        return counted
+            following = self.here.on(self.pick(tried))
+        except NoMediaNode:
+            return False
+        legs = dict(self.here.ids)
+        self.here.abandon()
+        self.here = following
+        for session_id, leg in legs.items():
+            self.here.own(session_id, leg)
+        return True
 
     def _open_caller(self) -> list[Message]:
         if self._state.opened:
             return []
-        self._state.opened = True
         self._state.offered_by_us = not self._caller_sdp
-        self._own(self.caller_session, "A")
+        self.here.own(self.caller_session, "A")
         return [
             pb.CreateSessionRequest(
                 session_id=self.caller_session,
@@ -370,44 +396,5 @@ class CallMedia:
         )
         return UpdateAccepted(reply.local_sdp)
 
-    def _own(self, session_id: str, leg: str) -> None:
-        self.book.open(session_id, leg)
-        self.node.subscribe(session_id, self._on_media_event)
-
-    def _disown(self, session_id: str) -> MediaSession | None:
-        self.node.unsubscribe(session_id)
-        return self.book.close(session_id)
-
-    def _on_media_event(self, event: object) -> None:
-        if isinstance(event, pb.PlaybackEvent):
-            if event.state in (pb.PLAYBACK_STATE_COMPLETED, pb.PLAYBACK_STATE_STOPPED):
-                self._report(PlaybackEnded(event.session_id, event.play_id, ""))
-            elif event.state == pb.PLAYBACK_STATE_ERROR:
-                self._report(
-                    PlaybackEnded(event.session_id, event.play_id, event.detail or "playback failed")
-                )
-        elif isinstance(event, pb.MediaInactive):
-            self.book.inactive(event.session_id)
-            self._report(MediaInactive(event.session_id))
-        elif isinstance(event, pb.MediaStarted):
-            self.book.started(event.session_id)
-            self._report(MediaStarted(event.session_id))
-        else:
-            self._report(MediaLost())
-
-    async def _ask(self, requests: Iterable[Message]) -> list[Any]:
-        """Send one batch; a request that failed is a `MediaError` in the list."""
-        return await self.node.execute(*requests)
-
     async def _execute(self, *requests: Message) -> list[Any]:
-        """Send one batch; raise MediaRefused for the first request of it that failed."""
-        replies = await self.node.execute(*requests)
-        self.book.took(requests, replies)
-        for reply in replies:
-            if isinstance(reply, MediaError):
-                raise MediaRefused(FAILURES.get(reply.code, failures.MEDIA_FAILED), reply.detail)
-        return replies
-
-
-def _releases(ids: Sequence[str]) -> list[Message]:
-    return [pb.DestroySessionRequest(session_id=session_id) for session_id in ids]
+        return await self.here.execute(*requests)

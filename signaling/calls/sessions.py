@@ -54,19 +54,17 @@ class SessionBook:
 
     Args:
         call: told by its notifier; None: nobody is told, as in tests of the media alone.
-        rtp_manager: name of the node that has them.
     """
 
-    __slots__ = ("_call", "_rtp_manager", "sessions")
+    __slots__ = ("_call", "sessions")
 
-    def __init__(self, call: Call | None, rtp_manager: str) -> None:
+    def __init__(self, call: Call | None) -> None:
         self._call = call
-        self._rtp_manager = rtp_manager
         self.sessions: dict[str, MediaSession] = {}
 
-    def open(self, session_id: str, leg: str) -> None:
-        """Note that a session is about to be asked for."""
-        self.sessions[session_id] = MediaSession(session_id, leg, self._rtp_manager, self._call)
+    def open(self, session_id: str, leg: str, rtp_manager: str) -> None:
+        """Note that a session is about to be asked for, of the RTP manager of that name."""
+        self.sessions[session_id] = MediaSession(session_id, leg, rtp_manager, self._call)
 
     def close(self, session_id: str) -> MediaSession | None:
         """Forget a session that is about to be released, and return it."""
