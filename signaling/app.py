@@ -50,6 +50,10 @@ log = structlog.get_logger("switchboard.signaling")
 
 HOUSEKEEPING_S = 1.0
 """How often expired bindings are cleared away; none is used after its time in any case."""
+COMMIT_DELAY_S = 0.015
+"""How long an ended call waits for others to share its disk sync; its BYE waits as long."""
+DELIVERY_GATHER_S = 0.25
+"""How long a journalled record waits for others to share its way to the database."""
 HANG_UP_GRACE_S = 3.0
 """Longest time that a stop waits for the records of the calls that it ends."""
 
@@ -71,8 +75,13 @@ class SignalingApp:
             poll_s=config.poll_s,
             before_poll=self._import_dialplan,
         )
-        self.writer = DatabaseWriter(config.journal_directory)
-        self.journal = Journal(config.journal_directory, config.node_id, on_commit=self.writer.wake)
+        self.writer = DatabaseWriter(config.journal_directory, gather_s=DELIVERY_GATHER_S)
+        self.journal = Journal(
+            config.journal_directory,
+            config.node_id,
+            commit_delay_s=COMMIT_DELAY_S,
+            on_commit=self.writer.wake,
+        )
         self.location = Location()
         self.location_store = LocationStore(self.location, RegistrationTable(config.node_id))
         self.bus = EventBus(config.node_id)
