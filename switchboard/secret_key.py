@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The secret key of an installation that was given none: made once, kept in a file that only its owner reads."""
 
+import hmac
 import os
 import secrets
 from pathlib import Path
@@ -25,3 +26,8 @@ def load_or_create(path: Path) -> str:
         finally:
             draft.unlink()
     return path.read_text(encoding="ascii")
+
+
+def derive(secret_key: str, purpose: str) -> str:
+    """Return a token that who knows the secret key can compute and nobody else; each purpose has its own."""
+    return hmac.new(secret_key.encode(), f"switchboard {purpose}".encode(), "sha256").hexdigest()

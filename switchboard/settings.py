@@ -278,6 +278,29 @@ MAX_EVENT_STREAMS = env.integer(
     "MAX_EVENT_STREAMS", 200, minimum=1, roles=[SIGNALING], help="Most readers of the event stream at once"
 )
 
+# --- Metrics --------------------------------------------------------------------------------------------------------
+
+METRICS_BIND = env.address(
+    "METRICS_BIND",
+    "127.0.0.1",
+    roles=[SIGNALING, RTPMANAGER],
+    help="Address that the metrics ports bind; what they show is for your monitoring alone",
+)
+SIP_METRICS_PORT = env.integer(
+    "SIP_METRICS_PORT",
+    0,
+    maximum=65535,
+    roles=[SIGNALING],
+    help="HTTP port of /metrics of the SIP process, without a token; 0: none",
+)
+RTP_METRICS_PORT = env.integer(
+    "RTP_METRICS_PORT",
+    0,
+    maximum=65535,
+    roles=[RTPMANAGER],
+    help="HTTP port of /metrics of the RTP manager, without a token; 0: none",
+)
+
 # --- Media ----------------------------------------------------------------------------------------------------------
 
 GRPC_PORT = env.port("GRPC_PORT", 9090, roles=[RTPMANAGER], help="gRPC listen port")
@@ -332,6 +355,17 @@ RTP_NODE_ID = env.text("RTP_NODE_ID", HOSTNAME, roles=[RTPMANAGER], help="Name o
 UI_LOGLEVEL = env.choice("UI_LOGLEVEL", "info", LOG_LEVELS, roles=[UI], help="Log level of the ui role")
 UI_PORT = env.port("UI_PORT", 3000, roles=[UI], help="HTTP listen port of the ui role")
 UI_BIND = env.address("UI_BIND", "0.0.0.0", roles=[UI], help="Address the ui role binds")  # noqa: S104
+UI_BACKENDS = env.pairs(
+    "UI_BACKENDS",
+    f"local=http://127.0.0.1:{API_PORT}",
+    roles=[UI],
+    help="Signaling nodes that the dashboard shows: name=url,name2=url2; the url is of the node's REST",
+)
+for _, _url in UI_BACKENDS:
+    if not _url.startswith(("http://", "https://")):
+        raise BadVariable(
+            "UI_BACKENDS", _url, "name=http://host:port or name=https://host:port, comma-separated"
+        )
 DEBUG = env.boolean("DEBUG", False, roles=[UI], help="Django's debug pages; never in production")
 ALLOWED_HOSTS = [
     host
@@ -372,6 +406,21 @@ def _secret_key() -> str:
 
 
 SECRET_KEY = _secret_key()
+
+
+def _internal_token() -> str:
+    """Return INTERNAL_API_TOKEN, or one that every role derives alike from the same secret key."""
+    from switchboard.secret_key import derive
+
+    given = env.secret(
+        "INTERNAL_API_TOKEN",
+        roles=[SIGNALING, UI],
+        help="What the ui role shows to the REST of signaling nodes; unset: derived from SECRET_KEY",
+    )
+    return given or derive(SECRET_KEY, "internal-api")
+
+
+INTERNAL_API_TOKEN = _internal_token()
 
 # --- Database ---------------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,8 @@ from django.http import HttpRequest, JsonResponse
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from switchboard.dashboard.views import hang_up
+
 
 def health(request: HttpRequest) -> JsonResponse:
     """Answer 200 while the process serves requests; needs no login."""
@@ -15,6 +17,7 @@ def health(request: HttpRequest) -> JsonResponse:
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("health", health),
+    path("admin/hang-up", admin.site.admin_view(hang_up), name="hang-up"),
     path("admin/", admin.site.urls),
     path("api/", include(("switchboard.api", "api"))),
 ]

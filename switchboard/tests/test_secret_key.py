@@ -20,3 +20,11 @@ def test_processes_that_start_together_agree_on_the_key(tmp_path: Path):
     with ThreadPoolExecutor(8) as pool:
         keys = set(pool.map(lambda _: load_or_create(tmp_path / "secret-key"), range(32)))
     assert len(keys) == 1
+
+
+def test_a_derived_token_depends_on_key_and_purpose_and_on_nothing_else():
+    from switchboard.secret_key import derive
+
+    tokens = {derive(key, purpose) for key in ("a", "b") for purpose in ("x", "y")}
+    assert len(tokens) == 4
+    assert derive("a", "x") == derive("a", "x")

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one person is shown: pictures of all nodes joined, with a Server column, cut to the person's accounts.
+
+Pure of HTTP and templates. Invariant: a row whose account the person does not reach is neither shown nor counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from accounts.choices import Permission
+from accounts.tenancy import Access
+from switchboard.dashboard.backends import Picture, Rows
+
+SHOWN = 100
+"""Most rows of a table on the page; the counts are of all."""
+STATE_TONES = {"answered": "good", "bridged": "good", "ringing": "fair", "held": "fair"}
+DRAIN_TONES = {"active": "good", "draining": "fair", "disabled": "plain"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """The first rows of a table and how many there are."""
+
+    rows: Rows
+    total: int
+
+    @property
+    def hidden(self) -> int:
+        """How many rows are not shown."""
+        return self.total - len(self.rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """The live part of the page."""
+
+    calls: Listing
+    registrations: Listing
+    dialogs: Listing
+    sessions: Listing
+    rtpmanagers: Listing
+    backends: Rows
+    bindings: int
+    users: int
+    platform: bool
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether no node could be read, so that zeros would be untrue."""
+        return not any(not backend["problem"] for backend in self.backends)
+
+
+def board(pictures: Sequence[Picture], access: Access, now: float) -> Board:
+    """Return what a person may see at ``now`` (seconds since the epoch)."""
+    reached = access.accounts_with(Permission.VIEW_LIVE)
+    platform = access.may(Permission.PLATFORM)
+    tables = {
+        name: _join(pictures, name, reached) for name in ("calls", "registrations", "dialogs", "sessions")
+    }
+    registrations = tables["registrations"]
+    return Board(
+        calls=_listing([_call(row, access, now) for row in tables["calls"]], newest_by="since"),
+        registrations=_listing([_registration(row, now) for row in registrations], newest_by="since"),
+        dialogs=_listing([_timed(row, "created_at", now) for row in tables["dialogs"]], newest_by="since"),
+        sessions=_listing([_timed(row, "created_at", now) for row in tables["sessions"]], newest_by="since"),
+        rtpmanagers=_listing(_rtpmanagers(pictures) if platform else []),
+        backends=[_backend(picture, platform) for picture in pictures],
+        bindings=len(registrations),
+        users=len({row.get("aor") for row in registrations}),
+        platform=platform,
+    )
+
+
+def _join(pictures: Sequence[Picture], table: str, reached: frozenset[str] | None) -> Rows:
+    return [
+        {**row, "server": picture.backend.name}
+        for picture in pictures
+        for row in picture.rows.get(table, ())
+        if reached is None or str(row.get("tenant_id")) in reached
+    ]
+
+
+def _listing(rows: Rows, newest_by: str = "") -> Listing:
+    if newest_by:
+        rows.sort(key=lambda row: float(row[newest_by] or 0), reverse=True)
+    return Listing(rows=rows[:SHOWN], total=len(rows))
+
+
+def _call(row: dict[str, Any], access: Access, now: float) -> dict[str, Any]:
+    started, answered = moment(row.get("started_at")), moment(row.get("answered_at"))
+    since = answered or started
+    state = str(row.get("state") or "")
+    return {
+        **row,
+        "since": started,
+        "counting_from": since,
+        "seconds": _elapsed(since, now),
+        "state": state.replace("_", " "),
+        "tone": STATE_TONES.get(state, "plain"),
+        "may_hang_up": access.may(Permission.HANG_UP, row.get("tenant_id") or ""),
+    }
+
+
+def _registration(row: dict[str, Any], now: float) -> dict[str, Any]:
+    expires = moment(row.get("expires_at"))
+    left = max(round((expires or now) - now), 0)
+    return {**row, "since": moment(row.get("registered_at")), "until": expires, "left": left}
+
+
+def _timed(row: dict[str, Any], name: str, now: float) -> dict[str, Any]:
+    since = moment(row.get(name))
+    return {**row, "since": since, "counting_from": since, "seconds": _elapsed(since, now)}
+
+
+def _rtpmanagers(pictures: Sequence[Picture]) -> Rows:
+    found = []
+    for picture in pictures:
+        for row in picture.rows.get("rtpmanagers", ()):
+            drain = str(row.get("drain_state") or "active")
+            shown = {
+                **row,
+                "server": picture.backend.name,
+                "drain_state": drain,
+                "drain_tone": DRAIN_TONES.get(drain, "plain"),
+                "sessions": row.get("session_count", row.get("active_sessions")),
+                "ports": row.get("available_ports"),
+            }
+            found.append(shown)
+    return found
+
+
+def _backend(picture: Picture, platform: bool) -> dict[str, Any]:
+    return {
+        "name": picture.backend.name,
+        "url": picture.backend.url if platform else "",
+        "problem": picture.problem,
+        "calls": len(picture.rows.get("calls", ())) if platform else None,
+    }
+
+
+def moment(text: object) -> float:
+    """Return an RFC 3339 time as seconds since the epoch; 0 for what is none."""
+    if not isinstance(text, str):
+        return 0.0
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError):
+        return 0.0
+
+
+def _elapsed(since: float, now: float) -> int:
+    return max(int(now - since), 0) if since else 0

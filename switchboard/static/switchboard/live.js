@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Keeps the dashboard current: takes parts that the server has rendered and escaped, and counts seconds.
+"use strict";
+(() => {
+  const root = document.querySelector("[data-live]");
+  if (!root) return;
+  const state = root.querySelector(".board-state");
+  const stateText = root.querySelector(".board-state-text");
+  const said = root.querySelector(".board-said");
+  const SILENCE_MS = 8000;
+  let ahead = Date.now() / 1000 - Number(root.dataset.now);
+  let wait = 500;
+  let socket = null;
+  let heard = 0;
+
+  const show = (connection, text) => {
+    state.dataset.connection = connection;
+    stateText.textContent = text;
+  };
+
+  const clock = (seconds) => {
+    const whole = Math.max(Math.floor(seconds), 0);
+    const two = (number) => String(number).padStart(2, "0");
+    const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+    return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+  };
+
+  const tick = () => {
+    const now = Date.now() / 1000 - ahead;
+    const write = (element, seconds) => {
+      const text = clock(seconds);
+      if (element.textContent !== text) element.textContent = text;
+    };
+    for (const element of root.querySelectorAll("[data-since]")) {
+      const since = Number(element.dataset.since);
+      if (since > 0) write(element, now - since);
+      else element.textContent = "–";
+    }
+    for (const element of root.querySelectorAll("[data-until]")) write(element, Number(element.dataset.until) - now);
+  };
+
+  const put = (name, html) => {
+    const part = root.querySelector(`[data-part="${name}"]`);
+    if (!part) return;
+    const held = part.contains(document.activeElement) ? document.activeElement.value : null;
+    part.innerHTML = html;
+    if (held) for (const button of part.querySelectorAll("button")) if (button.value === held) button.focus();
+  };
+
+  const connect = () => {
+    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+    socket = new WebSocket(`${scheme}//${location.host}${root.dataset.live}`);
+    heard = Date.now();
+    socket.onmessage = (message) => {
+      const { now, parts } = JSON.parse(message.data);
+      ahead = Date.now() / 1000 - now;
+      heard = Date.now();
+      wait = 500;
+      for (const name of Object.keys(parts)) put(name, parts[name]);
+      tick();
+      show("live", "Live");
+    };
+    socket.onclose = (event) => {
+      if (event.code === 4401 || event.code === 4403) {
+        show("lost", event.code === 4401 ? "You are logged out – log in again" : "You may not see this any more");
+        if (event.code === 4401) location.reload();
+        return;
+      }
+      show("lost", "Connection lost – trying again");
+      setTimeout(connect, wait);
+      wait = Math.min(wait * 2, 8000);
+    };
+  };
+
+  document.getElementById("hang-up").addEventListener("submit", async (event) => {
+    const button = event.submitter;
+    if (!button) return;
+    event.preventDefault();
+    const body = new FormData(event.target);
+    body.set("call", button.value);
+    button.disabled = true;
+    let text;
+    try {
+      const answer = await fetch(event.target.action, {
+        method: "POST", body, headers: { Accept: "application/json" }, credentials: "same-origin",
+      });
+      const isJson = (answer.headers.get("Content-Type") || "").startsWith("application/json");
+      text = isJson ? (await answer.json()).message : "You may not hang up this call.";
+    } catch {
+      text = "The call could not be hung up: the server cannot be reached.";
+    }
+    button.disabled = false;
+    said.textContent = text;
+    said.hidden = false;
+    setTimeout(() => { said.hidden = true; }, 6000);
+  });
+
+  setInterval(tick, 1000);
+  setInterval(() => {
+    if (socket.readyState === WebSocket.OPEN && Date.now() - heard > SILENCE_MS) socket.close();
+  }, 1000);
+  show("lost", "Connecting");
+  connect();
+})();
