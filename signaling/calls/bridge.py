@@ -3,13 +3,10 @@
 
 from __future__ import annotations
 
-from cdrs.record import EndReason, HangupBy
 from signaling.calls import failures
-from signaling.calls.call import Call, CallOver
+from signaling.calls.call import Call, FromLeg
 from signaling.calls.events import (
     Acknowledged,
-    Fail,
-    HangUp,
     Info,
     Update,
     UpdateAccepted,
@@ -36,22 +33,25 @@ async def talk(call: Call, callee: Leg) -> None:
     """
     if call.media is not None:
         call.notify.bridged(call.media.codec, call.media.node_id)
-    while True:
-        item = await call.next()
-        if item is None or item.leg is None:
-            continue
-        other = callee if item.leg is call.caller else call.caller
-        event = item.event
-        if item.leg is callee and isinstance(event, HangUp | Fail):
-            reason = event.reason if isinstance(event, HangUp) else event.failure.reason
-            raise CallOver(reason, HangupBy.CALLEE if reason is EndReason.NORMAL else HangupBy.SYSTEM)
-        if isinstance(event, Update):
-            await _relay_update(call, item.leg, other, event)
-        elif isinstance(event, Acknowledged):
-            if event.sdp and call.media is not None:
-                await call.media.answered_offer(False, event.sdp)
-        elif isinstance(event, Info):
-            other.send(event)
+    with call.mover.resting():
+        while True:
+            await call.mover.work()
+            item = await call.next()
+            if item is not None and item.leg is not None:
+                await _route(call, callee, item.leg, item)
+
+
+async def _route(call: Call, callee: Leg, leg: Leg, item: FromLeg) -> None:
+    call.check_callee(item)
+    other = callee if leg is call.caller else call.caller
+    event = item.event
+    if isinstance(event, Update):
+        await _relay_update(call, leg, other, event)
+    elif isinstance(event, Acknowledged):
+        if event.sdp and call.media is not None:
+            await call.media.answered_offer(False, event.sdp)
+    elif isinstance(event, Info):
+        other.send(event)
 
 
 async def _relay_update(call: Call, leg: Leg, other: Leg, update: Update) -> None:
@@ -91,8 +91,6 @@ async def _answer_of(call: Call, other: Leg) -> str:
             return event.sdp
         if item.leg is other and isinstance(event, UpdateRefused):
             raise PeerRefused(event.failure)
-        if item.leg is call.callee and isinstance(event, HangUp | Fail):
-            reason = event.reason if isinstance(event, HangUp) else event.failure.reason
-            raise CallOver(reason, HangupBy.CALLEE if reason is EndReason.NORMAL else HangupBy.SYSTEM)
+        call.check_callee(item)
         if isinstance(event, Update) and item.leg is not None:
             item.leg.send(UpdateRefused(failures.GLARE))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 from cdrs.record import CallRecord, EndReason, HangupBy
 from dialplan.engine import ActionError
@@ -26,7 +25,6 @@ from signaling.calls.events import (
     MediaInactive,
     MediaLost,
     MediaStarted,
-    NodeGone,
     Ring,
     Terminate,
     Update,
@@ -36,24 +34,11 @@ from signaling.calls.failures import CallFailure
 from signaling.calls.leg import Leg
 from signaling.calls.mailbox import Mailbox
 from signaling.calls.media import CallMedia, MediaRefused
+from signaling.calls.move import Mover
 from signaling.calls.notifier import CallNotifier
+from signaling.calls.over import CallOver, Ending
 from signaling.calls.ports import CallRequest, CallServices
 from signaling.calls.report import apply_media, start_record
-
-
-class Ending(NamedTuple):
-    """How a call ended."""
-
-    reason: EndReason
-    by: HangupBy
-
-
-class CallOver(Exception):
-    """Ends the run of a route: somebody hung up or a limit was reached."""
-
-    def __init__(self, reason: EndReason, by: HangupBy) -> None:
-        super().__init__(reason, by)
-        self.ending = Ending(reason, by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +71,7 @@ class Call:
         self.deadline = self.started_at + services.limits.max_ringing_s
         self.notify = CallNotifier(self)
         self.log = self.notify.log
+        self.mover = Mover(self)
         self._mailbox: Mailbox[FromLeg] = Mailbox(services.loop)
         self._legs: list[Leg] = []
         self._hung_up: set[Leg] = set()
@@ -126,15 +112,17 @@ class Call:
         event = item.event
         if isinstance(event, Terminate):
             raise CallOver(event.reason, HangupBy.SYSTEM)
-        if isinstance(event, MediaLost | NodeGone):
+        if isinstance(event, MediaLost):
             raise CallOver(EndReason.MEDIA_ERROR, HangupBy.SYSTEM)
         if isinstance(event, MediaInactive):
-            if self.answered and self.media is not None and event.session_id in self.media.sessions:
+            if self.answered and self._is_used(event.session_id):
                 raise CallOver(EndReason.MEDIA_ERROR, HangupBy.SYSTEM)
             return True
         if isinstance(event, MediaStarted):
             return True
         if item.leg is not self.caller:
+            if item.leg is None:
+                await self.mover.take(event)
             return False
         if isinstance(event, HangUp):
             by_person = event.reason in (EndReason.NORMAL, EndReason.CANCELED)
@@ -147,6 +135,21 @@ class Call:
             await self.update_caller(event)
             return True
         return isinstance(event, Info) and self.callee is None
+
+    def _is_used(self, session_id: str) -> bool:
+        """Whether a party sends to a media session; while parties move, nobody can tell."""
+        return self.media is not None and session_id in self.media.here.ids and not self.mover.is_moving
+
+    def check_callee(self, item: FromLeg) -> None:
+        """End the call when an event is the hang-up of who was called.
+
+        Raises:
+            CallOver: it is.
+        """
+        event = item.event
+        if item.leg is self.callee and isinstance(event, HangUp | Fail):
+            reason = event.reason if isinstance(event, HangUp) else event.failure.reason
+            raise CallOver(reason, HangupBy.CALLEE if reason is EndReason.NORMAL else HangupBy.SYSTEM)
 
     async def open_media(self) -> CallMedia:
         """Return the media of this call; pick an RTP manager for it first if there is none yet.
@@ -174,6 +177,8 @@ class Call:
         self.answered = True
         self.deadline = self.services.loop.time() + self.services.limits.max_call_s
         self.record.answer_time = self.services.wall()
+        if self.media is not None:
+            self.record.rtp_manager = self.media.node_id
         self.services.journal.call_answered(self.record)
         self.notify.answered(leg)
 
@@ -186,7 +191,7 @@ class Call:
 
     async def update_caller(self, update: Update) -> None:
         """Answer the caller's new offer from our own media."""
-        if self.media is None:
+        if self.media is None or self.mover.is_moving:
             self.caller.send(UpdateRefused(failures.GLARE))
             return
         try:
@@ -253,7 +258,9 @@ class Call:
             else:
                 leg.send(HangUp(ending.reason))
         if self.media is not None:
+            self.record.rtp_manager = self.media.node_id
             apply_media(self.record, await self.media.close())
+        self.mover.call_ended()
         self.record.finish(self.services.wall(), ending.reason, ending.by, self._final_status(ending))
         await self._journal()
         for leg in self._legs:

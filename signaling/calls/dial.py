@@ -44,7 +44,9 @@ async def dial(call: Call, action: Dial) -> None:
         call.record.callee_user_id = destinations[0].user.id
         call.record.callee_name = destinations[0].user.display_name
     media = await call.open_media()
-    offers = await media.offer_callees([destination.remote_ip for destination in destinations])
+    await call.mover.between_actions()
+    addresses = [destination.remote_ip for destination in destinations]
+    offers = await call.mover.persist(lambda: media.offer_callees(addresses))
     branches = _ring_all(call, destinations, offers)
     call.notify.dialing(action.target, len(branches))
     await _wait_for_answer(call, media, branches, deadline)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from cdrs.record import EndReason
 from signaling.calls.failures import CallFailure
+from signaling.calls.move_request import MoveRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,23 @@ class NodeGone:
 
 
 @dataclass(frozen=True, slots=True)
+class MoveMedia:
+    """Somebody wants the call to leave its RTP manager."""
+
+    request: MoveRequest
+
+
+@dataclass(frozen=True, slots=True)
+class MoveGranted:
+    """The call may move now."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaMoved:
+    """A move was completed a moment ago: what is still on its way has arrived."""
+
+
+@dataclass(frozen=True, slots=True)
 class PlaybackEnded:
     """A prompt ended; ``error`` says why it could not be played, empty when it was played or stopped."""
 
@@ -130,5 +148,15 @@ class Terminate:
     reason: EndReason
 
 
-CallEvent = MediaInactive | MediaStarted | MediaLost | NodeGone | PlaybackEnded | Terminate
+CallEvent = (
+    MediaInactive
+    | MediaStarted
+    | MediaLost
+    | NodeGone
+    | MoveMedia
+    | MoveGranted
+    | MediaMoved
+    | PlaybackEnded
+    | Terminate
+)
 """What a call learns from elsewhere than its legs."""

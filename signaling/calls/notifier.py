@@ -117,6 +117,11 @@ class CallNotifier:
         if self._bus.active:
             self._publish(catalogue.CallHold if holding else catalogue.CallResumed, leg)
 
+    def moved(self, former: str, rtp_manager: str, reason: str) -> None:
+        """The media are on another RTP manager now."""
+        self.log.info("call.media_moved", former=former, rtp_manager=rtp_manager, reason=reason)
+        self.changed()
+
     def ended(self) -> None:
         """The record is finished."""
         record = self._call.record

@@ -15,6 +15,7 @@ from cdrs.record import CallRecord
 from dialplan.engine import CallFacts, Route, SipTarget, UserTarget
 from signaling.calls.failures import CallFailure
 from signaling.calls.leg import Leg, LegCallback
+from signaling.calls.pace import Pace
 from signaling.changes import Changes
 from signaling.directory import AccountInfo, UserInfo
 from switchboard.events import EventBus
@@ -22,6 +23,10 @@ from switchboard.events import EventBus
 if TYPE_CHECKING:
     from signaling.calls.call import Call
     from signaling.calls.media import CallMedia
+
+
+RECOVERIES_PER_SECOND = 200
+"""Two re-INVITEs each: more at once would fill the peers' receive buffers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +114,8 @@ class CallLimits:
 
     max_ringing_s: float
     max_call_s: float
+    media_recovery_s: float = 10.0
+    """How long a call whose RTP manager is gone waits for another one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,3 +138,5 @@ class CallServices:
     """Gets the events of calls and sessions."""
     changes: Changes = field(default_factory=Changes)
     """Gets a note of what is to be shown anew."""
+    recovery_pace: Pace = field(default_factory=lambda: Pace(RECOVERIES_PER_SECOND))
+    """Spreads out the calls of an RTP manager that is gone."""

@@ -9,10 +9,11 @@ from typing import Any
 from cdrs.record import EndReason, HangupBy
 from dialplan.engine import Dial, Echo, Hangup, PlayAudio
 from signaling.calls import failures
-from signaling.calls.call import Call, CallOver
+from signaling.calls.call import Call
 from signaling.calls.dial import dial
 from signaling.calls.events import PlaybackEnded
 from signaling.calls.failures import CallFailure
+from signaling.calls.over import CallOver
 
 FAILURE_OF_HANGUP: dict[str, CallFailure] = {
     "normal": failures.NOT_REGISTERED,
@@ -24,26 +25,40 @@ FAILURE_OF_HANGUP: dict[str, CallFailure] = {
 
 
 async def play_audio(call: Call, action: PlayAudio) -> None:
-    """Answer if need be, then play a prompt to its end."""
+    """Answer if need be, then play a prompt to its end; from its beginning again when its RTP manager is gone."""
     await call.answer_caller()
     media = await call.open_media()
-    play_id = await media.play(action.file)
+    await call.mover.between_actions()
     while True:
-        item = await call.next()
-        if item is None or not isinstance(item.event, PlaybackEnded) or item.event.play_id != play_id:
-            continue
-        if item.event.error:
-            call.log.warning("call.playback_failed", file=action.file, error=item.event.error)
+        play_id = await call.mover.persist(lambda: media.play(action.file))
+        with call.mover.resting(playing=True):
+            ended = await _end_of(call, play_id)
+            if ended is None:
+                await call.mover.work()
+                continue
+        if ended.error:
+            call.log.warning("call.playback_failed", file=action.file, error=ended.error)
         return
+
+
+async def _end_of(call: Call, play_id: str) -> PlaybackEnded | None:
+    """Wait for the end of a prompt; None: it will not come, because the RTP manager is gone."""
+    while not call.mover.is_lost:
+        item = await call.next()
+        if item is not None and isinstance(item.event, PlaybackEnded) and item.event.play_id == play_id:
+            return item.event
+    return None
 
 
 async def echo(call: Call, action: Echo) -> None:
     """Answer if need be, then send the caller's audio back until it hangs up."""
     await call.answer_caller()
     media = await call.open_media()
-    await media.echo()
-    while True:
-        await call.next()
+    await call.mover.persist(media.echo)
+    with call.mover.resting():
+        while True:
+            await call.mover.work()
+            await call.next()
 
 
 async def hang_up(call: Call, action: Hangup) -> None:
