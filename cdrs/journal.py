@@ -134,6 +134,11 @@ class Journal:
         return self._committer.open_calls
 
     @property
+    def unwritten(self) -> int:
+        """Entries that wait for the disk, queued or held because it refuses them."""
+        return len(self._queue) + len(self._committer.held)
+
+    @property
     def lost(self) -> int:
         """Ended records dropped since `open`, because more than ``max_held`` would have had to be held."""
         return self._refused + self._committer.lost

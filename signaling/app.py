@@ -37,6 +37,7 @@ from signaling.location import Binding, BindingEvent, Location
 from signaling.location_orm import RegistrationTable
 from signaling.location_store import LocationStore
 from signaling.mediapool import MediaPool, NoMediaNode
+from signaling.metering.meter import SignalingMeter
 from signaling.node import SipNode
 from signaling.reception import Reception
 from signaling.registrar import Registrar
@@ -145,6 +146,16 @@ class SignalingApp:
             rtpmanagers=self.pool.nodes,
             journal=self.journal,
         )
+        self.meter = SignalingMeter(
+            bus=self.bus,
+            node=self.node,
+            calls=self.calls,
+            location=self.location,
+            rtpmanagers=self.pool.nodes,
+            journal=self.journal,
+            writer=self.writer,
+        )
+        self.live.commands.register("metrics", self.meter.answer)
         self._guard = guard
         self._housekeeper: asyncio.TimerHandle | None = None
         self.directory.on_change.append(self._configuration_changed)
@@ -172,6 +183,7 @@ class SignalingApp:
         await self._restore_bindings()
         await self.pool.start()
         await self.live.start()
+        self.meter.start()
         await self.transport.start()
         self._keep_house()
 
@@ -181,6 +193,7 @@ class SignalingApp:
             self._housekeeper.cancel()
         await self.calls.shut_down(HANG_UP_GRACE_S)
         await self.transport.stop()
+        self.meter.stop()
         await self.live.stop()
         await self.pool.stop()
         await self.location_store.stop()

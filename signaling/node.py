@@ -72,6 +72,16 @@ class DialogUser(Protocol):
         """Take a request within the dialog."""
 
 
+class TrafficCounter(Protocol):
+    """Counts the messages on the wire."""
+
+    def received(self, data: bytes) -> None:
+        """Count one that came."""
+
+    def sent(self, messages: list[tuple[bytes, Flow]]) -> None:
+        """Count some that go out; those that an input caused follow it at once."""
+
+
 RequestHandler = Callable[[RequestReceived], None]
 
 
@@ -103,6 +113,7 @@ class SipNode:
         """Every leg that has not ended, with a dialog or yet without."""
         self.handlers: dict[str, RequestHandler] = {}
         self.on_unhandled: RequestHandler | None = None
+        self.traffic: TrafficCounter | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for = float("inf")
         self._flush_scheduled = False
@@ -112,6 +123,8 @@ class SipNode:
 
     def on_message(self, data: bytes, flow: Flow) -> None:
         """Take one datagram or one framed message."""
+        if self.traffic is not None:
+            self.traffic.received(data)
         self.endpoint.receive_datagram(data, flow, self.loop.time())
         self._drain()
 
@@ -208,6 +221,8 @@ class SipNode:
                 outgoing = endpoint.datagrams_to_send(self.loop.time())
                 if not outgoing:
                     break
+                if self.traffic is not None:
+                    self.traffic.sent(outgoing)
                 send = self.transport.send
                 for data, flow in outgoing:
                     send(data, flow)
@@ -235,11 +250,11 @@ class SipNode:
         try:
             handle(self, event)
         except RemoteProtocolError as error:
-            log.info("sip.refused", error=str(error))
+            log.info("sip.refused", error=str(error), call_id=_call_id_of(event))
             if isinstance(event, RequestReceived):
                 self.respond_stateless(event, event.request.response(error.status_hint, error.reason))
         except Exception:
-            log.exception("sip.handler_failed")
+            log.exception("sip.handler_failed", call_id=_call_id_of(event))
             if isinstance(event, RequestReceived):
                 self.respond_stateless(event, event.request.response(500))
 
@@ -293,6 +308,12 @@ class SipNode:
         log.debug(
             "sip.malformed", source=event.flow.remote[0], error=str(event.error), answered=event.answered
         )
+
+
+def _call_id_of(event: object) -> str | None:
+    """Return the Call-ID of the message that an event brought, as far as it has one."""
+    message = getattr(event, "request", None) or getattr(event, "response", None)
+    return None if message is None else message.headers.get("Call-ID")
 
 
 _DISPATCH: dict[type, Callable[..., None]] = {

@@ -58,6 +58,14 @@ class EngineLink:
             log.exception("the engine could not end session %s", session_id)
             return SessionCounters()
 
+    def count(self, session_id: str) -> SessionCounters:
+        """Return what a session has counted so far; one that the engine has lost has counted nothing."""
+        try:
+            return _counters(self._engine.stats(session_id))
+        except Exception:
+            log.exception("the engine could not count session %s", session_id)
+            return SessionCounters()
+
     def packets_received(self, session_id: str) -> int:
         """Return how many packets the session's remote has sent; -1 when the engine has lost the session."""
         try:

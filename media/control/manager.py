@@ -29,6 +29,7 @@ from media.control.media_events import (
     SessionCounters,
     SessionExpired,
 )
+from media.control.metering import RtpMeter
 from media.control.negotiate import playable_format
 from media.control.playback import Listener, Playback, Playbacks, PromptSource
 from media.control.remote_audio import RemoteAudio
@@ -89,6 +90,7 @@ class SessionManager:
             is_present=lambda owner: self.is_present(owner),
             clock=loop.time,
         )
+        self.meter = RtpMeter(self.sessions, self._link.count, self.health)
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._is_healthy = True
 
@@ -234,6 +236,7 @@ class SessionManager:
         del self.sessions[session_id]
         self._supervisor.forget(session_id)
         counters = self._link.close(session_id)
+        self.meter.ended(counters)
         self._playbacks.session_destroyed(session_id)
         return counters
 

@@ -15,6 +15,8 @@ from django.core.management.base import BaseCommand, CommandError
 from media.control.config import RtpConfig
 from media.control.security import GrpcSecurity
 from switchboard import env, logs
+from switchboard.metrics.numbers import LagMeter
+from switchboard.metrics.server import CannotServe, serve_metrics
 
 log = structlog.get_logger("switchboard.rtpmanager")
 
@@ -83,12 +85,26 @@ async def serve(config: RtpConfig) -> None:
     except CannotListen as error:
         engine.close()
         raise CannotRun(str(error)) from error
+    lag = LagMeter(asyncio.get_running_loop())
+    try:
+        metrics = await serve_metrics(
+            lambda: {**server.manager.meter.read(), **lag.read()},
+            settings.METRICS_BIND,
+            settings.RTP_METRICS_PORT,
+            "RTP_METRICS_PORT",
+        )
+    except CannotServe as error:
+        await server.stop()
+        raise CannotRun(str(error)) from error
+    lag.start()
     rtp = f"{config.rtp_bind}:{config.rtp_port_min}-{config.rtp_port_max}"
     log.info("rtpmanager ready", grpc=config.grpc_target, rtp=rtp, node=config.node_id)
     waiting = asyncio.ensure_future(signalled.wait())
     await asyncio.wait((waiting, server.failed), return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
     log.info("rtpmanager stops", sessions=len(server.manager.sessions))
+    lag.stop()
+    await metrics.stop()
     await server.stop()
     if server.failed.done():
         raise CannotRun(server.failed.result())

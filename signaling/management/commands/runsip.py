@@ -18,6 +18,7 @@ from signaling.config import SignalingConfig
 from signaling.live.child import ApiChild, api_command
 from signaling.transport.errors import ListenError
 from switchboard import env, logs
+from switchboard.metrics.server import CannotServe, serve_metrics
 
 log = structlog.get_logger("switchboard.signaling")
 
@@ -38,7 +39,7 @@ class Command(BaseCommand):
         calm_garbage_collector()
         try:
             uvloop.run(serve(config))
-        except (ListenError, DirectoryInUse) as error:
+        except (ListenError, DirectoryInUse, CannotServe) as error:
             raise CommandError(str(error)) from error
 
 
@@ -49,6 +50,9 @@ async def serve(config: SignalingConfig) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    metrics = await serve_metrics(
+        app.meter.read, settings.METRICS_BIND, settings.SIP_METRICS_PORT, "SIP_METRICS_PORT"
+    )
     await app.start()
     api = ApiChild(api_command(settings.BASE_DIR / "manage.py")) if settings.API_ENABLED else None
     if api is not None:
@@ -58,6 +62,7 @@ async def serve(config: SignalingConfig) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.remove_signal_handler(number)
     log.info("signaling stops")
+    await metrics.stop()
     await app.stop()
     if api is not None:
         await api.stop()

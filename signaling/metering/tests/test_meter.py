@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All figures of a signaling node."""
+
+import asyncio
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from signaling.metering.meter import SignalingMeter
+from switchboard.events import EventBus
+from switchboard.events.tests.samples import sample
+from switchboard.metrics.catalogue import of_role
+from switchboard.metrics.exposition import from_plain, render
+
+
+@pytest.fixture
+async def node() -> Any:
+    return SimpleNamespace(
+        loop=asyncio.get_running_loop(),
+        endpoint=SimpleNamespace(client_transactions=2, server_transactions=3),
+        dialogs={1: None},
+        traffic=None,
+    )
+
+
+def meter_of(node: Any, bus: EventBus, **changed: Any) -> SignalingMeter:
+    parts: dict[str, Any] = {
+        "calls": SimpleNamespace(closing=False),
+        "location": {"a": 1, "b": 2},
+        "rtpmanagers": [
+            SimpleNamespace(node_id="m1", healthy=True, active_sessions=4, available_ports=46),
+            SimpleNamespace(node_id="m2", healthy=False, active_sessions=0, available_ports=None),
+        ],
+        "journal": SimpleNamespace(unwritten=1, lost=0, problem=None),
+        "writer": SimpleNamespace(backlog=5, problem="CDRs wait in the journal"),
+    }
+    return SignalingMeter(bus=bus, node=node, **{**parts, **changed})
+
+
+async def test_it_shows_every_figure_of_the_role_and_no_other(node):
+    readings = meter_of(node, EventBus("n1")).read()
+    assert set(readings) == {metric.name for metric in of_role("signaling")}
+    assert render(readings)
+
+
+async def test_gauges_are_those_of_the_parts(node):
+    readings = meter_of(node, EventBus("n1")).read()
+    assert readings["switchboard_sip_transactions"] == {("client",): 2, ("server",): 3}
+    assert readings["switchboard_registrations"] == {(): 2}
+    assert readings["switchboard_cdr_problem"] == {("journal",): 0, ("delivery",): 1}
+    assert readings["switchboard_cdr_backlog"] == {(): 5}
+    assert readings["switchboard_rtpmanager_healthy"] == {("m1",): 1, ("m2",): 0}
+    assert readings["switchboard_rtpmanager_ports_left"] == {("m1",): 46}
+
+
+async def test_it_counts_between_start_and_stop(node):
+    bus = EventBus("n1")
+    meter = meter_of(node, bus)
+    meter.start()
+    assert node.traffic is not None
+    bus.publish(sample("call.received", call_uuid="1"))
+    meter.stop()
+    bus.publish(sample("call.received", call_uuid="2"))
+    assert meter.read()["switchboard_calls_started_total"] == {("phone",): 1}
+    assert (node.traffic, bus.active) == (None, False)
+
+
+async def test_another_process_gets_the_same(node):
+    meter = meter_of(node, EventBus("n1"))
+    answer = json.loads(json.dumps(meter.answer({})))
+    assert render(from_plain(answer["readings"]), answer["pid"]).count(b"# HELP switchboard_") == len(
+        of_role("signaling")
+    )
