@@ -33,6 +33,9 @@ class UserTarget:
     name: str
     """User name or extension."""
 
+    def __str__(self) -> str:
+        return f"user/{self.name}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SipTarget:
@@ -46,6 +49,11 @@ class SipTarget:
     """None when the target names none: the port then comes from DNS (RFC 3263) or is 5060."""
     transport: str | None
     """``udp``, ``tcp`` or None."""
+
+    def __str__(self) -> str:
+        port = "" if self.port is None else f":{self.port}"
+        transport = "" if self.transport is None else f";transport={self.transport}"
+        return f"sip:{self.user}@{self.host}{port}{transport}"
 
 
 Target = UserTarget | SipTarget
