@@ -370,9 +370,12 @@ DEBUG = env.boolean("DEBUG", False, roles=[UI], help="Django's debug pages; neve
 ALLOWED_HOSTS = [
     host
     for host, _ in env.pairs(
-        "ALLOWED_HOSTS", "*", roles=[UI], help="Host names that the ui role answers to, comma-separated"
+        "ALLOWED_HOSTS",
+        "*",
+        roles=[UI],
+        help="Host names that the ui role answers to, comma-separated; to localhost, which probes say, always",
     )
-]
+] + ["localhost"]
 CSRF_TRUSTED_ORIGINS = [
     origin
     for origin, _ in env.pairs(

@@ -42,6 +42,11 @@ def test_a_bad_setting_ends_the_start_with_one_line_and_exit_code_2(variables, n
     assert len(ended.stderr.strip().splitlines()) == 1
 
 
+def test_probes_are_answered_whatever_hosts_are_allowed():
+    shown = run("shell", "-c", "from django.conf import settings; print(settings.ALLOWED_HOSTS)", ALLOWED_HOSTS="pbx")
+    assert "['pbx', 'localhost']" in shown.stdout
+
+
 def test_a_bad_flag_is_named_like_its_variable():
     ended = run("runsip", "--port", "99999")
     assert (ended.returncode, "PORT='99999'" in ended.stderr) == (2, True)

@@ -33,7 +33,7 @@ OLDEST, NEWEST = "1.28", kubernetes_validate.latest_version()
 """1.28 is the first release that labels pods with their number, which the RTP managers' ports come from."""
 
 OWN_IMAGES = {f"switchboard-{role}:latest" for role in dockerfile.ROLES}
-NOT_THE_PRODUCTS = {"POD_INDEX", "SIGNALING_API_URL"}
+NOT_THE_PRODUCTS = {"POD_INDEX", "SIGNALING_API_URL", "SIGNALING_API_TOKEN"}
 """Read by other variables and by the drain hook."""
 NOT_READ_YET = {"REDIS_ADDR", "NATS_URL", "UI_BACKENDS"}
 """Variables of the guide that are set for the day when the product reads them."""

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The memory of the roles with calls up, against the limits of the deployment: ``python -m bench.memory``.
+
+SIPp holds the calls, with RTP in both directions; the ui is asked for its pages meanwhile. A role's memory is the sum
+over its processes of what each holds alone plus its share of what it shares (PSS), at the end and at its highest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.load import SCENARIOS
+from bench.processes import program, stop, wait_until
+from bench.report import Report
+from bench.signalling import CALLEE, CALLER, CDR_TIMEOUT_S, Switchboard
+from tests.deploy.manifests import Manifests, render
+from tests.ports import wait_until_bound
+from tests.stack import ROOT, Stack, make_template, password
+
+ROLES = {"signaling": "runsip", "rtpmanager": "runrtp", "ui": "runui"}
+ENV = {"MAX_CALLS_PER_USER": "0", "LOGLEVEL": "warn", "SIP_T1_S": "0.5", "UI_BIND": "127.0.0.1"}
+PAGES = ("/health", "/admin/login/", "/admin/")
+START_TIMEOUT_S = 60.0
+SAMPLE_S = 1.0
+CALLS_PER_SECOND = 20
+FIRST_TONE_PORT = 40000
+ULAW_TONE = bytes([0xFF, 0x80] * 4000)
+"""A second of the loudest tone that G.711 knows."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """Samples of one role, in MiB."""
+
+    idle: float = 0.0
+    samples: list[float] = field(default_factory=list)
+
+
+def memory_mib(pid: int) -> float:
+    """Return the memory of a process and all that it started; one that ends meanwhile counts nothing."""
+    total_kib, waiting = 0, [pid]
+    while waiting:
+        proc = Path(f"/proc/{waiting.pop()}")
+        with suppress(OSError):
+            lines = (proc / "smaps_rollup").read_text().splitlines()
+            total_kib += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+            for task in proc.glob("task/*/children"):
+                waiting += [int(child) for child in task.read_text().split()]
+    return total_kib / 1024
+
+
+@contextmanager
+def running() -> Iterator[tuple[Switchboard, dict[str, int]]]:
+    """Start all three roles; give the two that make calls, and the process id of each."""
+    with tempfile.TemporaryDirectory(prefix="switchboard-bench-") as name:
+        directory = Path(name)
+        stack = Stack(directory / "stack", make_template(directory / "template"), env=ENV)
+        try:
+            place = Switchboard(stack.start(), directory)
+            command = [sys.executable, "manage.py", "runui"]
+            with (directory / "runui.log").open("wb") as log:
+                ui = subprocess.Popen(command, cwd=ROOT, env=stack.environment(), stdout=log, stderr=log)
+            try:
+                wait_until(lambda: asked(stack.ports.ui, "/health"), START_TIMEOUT_S, "the ui")
+                yield (
+                    place,
+                    {"signaling": stack.pid("runsip"), "rtpmanager": stack.pid("runrtp"), "ui": ui.pid},
+                )
+            finally:
+                stop(ui)
+        finally:
+            stack.stop()
+
+
+def asked(port: int, page: str) -> bool:
+    """Ask the ui for a page and tell whether it answered."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", page)
+        connection.getresponse().read()
+    except OSError:
+        return False
+    finally:
+        connection.close()
+    return True
+
+
+def write_scenario(directory: Path) -> Path:
+    """Write the benchmark's call with a tone, and a pause before it is hung up."""
+    (directory / "tone.ulaw").write_bytes(ULAW_TONE)
+    text = (SCENARIOS / "uac-authenticated.xml").read_text().replace("[media_port]", "[rtpstream_audio_port]")
+    before, _, bye = text.rpartition('  <send retrans="500">')
+    tone = '  <nop><action><exec rtp_stream="tone.ulaw,-1,0"/></action></nop>\n  <pause/>\n'
+    path = directory / "uac-holds.xml"
+    path.write_text(f'{before}{tone}  <send retrans="500">{bye}')
+    return path
+
+
+@contextmanager
+def calls(place: Switchboard, count: int, hold_s: float) -> Iterator[None]:
+    """Hold ``count`` calls in which SIPp sends a tone and the called SIPp sends it back."""
+    sipp, directory = program("sipp", "Debian: sip-tester"), place.directory
+    common = ["-i", "127.0.0.1", "-mi", "127.0.0.1", "-nostdin", "-skip_rlimit"]
+    port, own = place.answerer_port, place.port
+    answerer = [sipp, "-sn", "uas", "-p", str(port), "-mp", str(port + 2), "-cp", str(port + 8)]
+    caller = [sipp, "-sf", str(write_scenario(directory)), "-s", CALLEE, "-au", CALLER]
+    caller += ["-ap", password(CALLER), "-p", str(own), "-cp", str(own + 8)]
+    caller += ["-mp", str(FIRST_TONE_PORT), "-r", str(CALLS_PER_SECOND)]
+    caller += ["-l", str(count), "-m", str(count), "-d", str(int(hold_s * 1000))]
+    started: list[subprocess.Popen[bytes]] = []
+    try:
+        for command in (
+            [*answerer, *common, "-rtp_echo"],
+            [*caller, *common, "{}:{}".format(*place.stack.address)],
+        ):
+            quiet = subprocess.DEVNULL
+            started.append(subprocess.Popen(command, cwd=directory, stdout=quiet, stderr=quiet))
+            wait_until_bound(port)
+        yield
+        started[-1].wait(START_TIMEOUT_S)
+    finally:
+        for process in started:
+            stop(process)
+
+
+def measure(report: Report, *, count: int, hold_s: float) -> bool:
+    """Measure, add the table, and tell whether all roles fit."""
+    with running() as (place, pids):
+        memory = {role: Memory(idle=memory_mib(pid)) for role, pid in pids.items()}
+        with calls(place, count, hold_s):
+            deadline = time.monotonic() + count / CALLS_PER_SECOND + hold_s - SAMPLE_S
+            while time.monotonic() < deadline:
+                for page in PAGES:
+                    asked(place.stack.ports.ui, page)
+                for role, pid in pids.items():
+                    memory[role].samples.append(memory_mib(pid))
+                time.sleep(SAMPLE_S)
+        wait_until(lambda: place.cdr_count() >= count, CDR_TIMEOUT_S, "the CDRs")
+        (row,) = place.stack.rows("SELECT count(*) AS n, min(rtp_packets_recv) AS fewest FROM cdrs")
+    manifests = Manifests(render())
+    limits = {role: manifests.pods(role)[0].container["resources"]["limits"]["memory"] for role in ROLES}
+    report.table(
+        f"Memory with {count} calls, MiB (PSS of all processes of a role)",
+        ["role", "before", "highest", "limit"],
+        [
+            [role, f"{found.idle:.0f}", f"{max(found.samples):.0f}", limits[role].removesuffix("Mi")]
+            for role, found in memory.items()
+        ],
+    )
+    report.notes.append(
+        f"{row['n']} calls; each sent at least {row['fewest']} packets of RTP through the relay."
+    )
+    return all(max(found.samples) < int(limits[role].removesuffix("Mi")) for role, found in memory.items())
+
+
+def main() -> None:
+    """Measure, print, and save when asked; exit 1 when a role does not fit its limit."""
+    parser = argparse.ArgumentParser(prog="python -m bench.memory", description=__doc__)
+    parser.add_argument("--calls", type=int, default=100)
+    parser.add_argument("--hold-s", type=float, default=20.0, help="how long each call lasts")
+    parser.add_argument("--save", action="store_true", help="write the figures into bench/README.md")
+    options = parser.parse_args()
+    report = Report("memory", "python -m bench.memory")
+    fits = measure(report, count=options.calls, hold_s=options.hold_s)
+    report.print()
+    if options.save:
+        report.save()
+    sys.exit(0 if fits else 1)
+
+
+if __name__ == "__main__":
+    main()
