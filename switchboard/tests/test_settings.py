@@ -43,7 +43,9 @@ def test_a_bad_setting_ends_the_start_with_one_line_and_exit_code_2(variables, n
 
 
 def test_probes_are_answered_whatever_hosts_are_allowed():
-    shown = run("shell", "-c", "from django.conf import settings; print(settings.ALLOWED_HOSTS)", ALLOWED_HOSTS="pbx")
+    shown = run(
+        "shell", "-c", "from django.conf import settings; print(settings.ALLOWED_HOSTS)", ALLOWED_HOSTS="pbx"
+    )
     assert "['pbx', 'localhost']" in shown.stdout
 
 
