@@ -10,7 +10,7 @@ from django.db import models
 from accounts.models import Account, User
 from cdrs.choices import Disposition, HangupBy, Quality
 
-__all__ = ["CDR", "Disposition", "HangupBy"]
+__all__ = ["CDR", "DailyRollup", "Disposition", "HangupBy"]
 
 
 _NUMBER_OPCLASSES = ("varchar_pattern_ops", "uuid_ops", "timestamptz_ops")
@@ -134,3 +134,39 @@ class CDR(models.Model):
 
     def __str__(self) -> str:
         return f"{self.caller_number} → {self.callee_number} {self.invite_time:%Y-%m-%d %H:%M:%S}"
+
+
+class DailyRollup(models.Model):
+    """The figures of one day, of one account or of all: what the report reads in place of the day's calls.
+
+    A copy that can be made again from the calls (`cdrs.rollup`), until they are pruned: then it is ``sealed``.
+    """
+
+    day = models.DateField()
+    account = models.ForeignKey(
+        Account,
+        on_delete=models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+        help_text="Empty: all calls of the day.",
+    )
+    figures = models.JSONField(help_text="See cdrs.figures.Figures.")
+    sealed = models.BooleanField(default=False, help_text="The calls of the day are gone.")
+
+    class Meta:
+        db_table = "cdr_days"
+        ordering = ("day",)
+        verbose_name = "day of calls"
+        verbose_name_plural = "days of calls"
+        indexes = (models.Index(fields=("account", "day"), name="cdr_days_account_day"),)
+        constraints = (
+            models.UniqueConstraint(fields=("day", "account"), name="cdr_days_day_account"),
+            models.UniqueConstraint(
+                fields=("day",), condition=models.Q(account__isnull=True), name="cdr_days_day_of_all"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.day}"

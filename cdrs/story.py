@@ -33,7 +33,12 @@ def tell(call: CDR) -> str:
     if call.answer_time is None:
         return ", ".join([opening, *_unanswered(call)])
     wait_s = max((call.answer_time - call.invite_time).total_seconds(), 0.0)
-    return f"{opening}, answered after {wait_s:.1f} s, talked {clock(call.duration_seconds)}, {_ending(call)}"
+    return f"{opening}, answered after {wait_s:.1f} s, talked {clock(call.duration_seconds)}, {ending(call)}"
+
+
+def ending(call: CDR) -> str:
+    """Return how a call ended, such as "Alice hung up"; without an answer "Bob was busy"."""
+    return _hung_up(call) if call.answer_time is not None else _unanswered(call)[-1]
 
 
 def clock(seconds: float) -> str:
@@ -43,7 +48,7 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _ending(call: CDR) -> str:
+def _hung_up(call: CDR) -> str:
     if call.metadata.get("cut_off"):
         return "cut off when the server failed"
     if call.hangup_by == HangupBy.CALLER:

@@ -7,7 +7,7 @@ looks at a bounded number of rows; when that bound ends it before the page is fu
 
 from cdrs.search.criteria import Search
 from cdrs.search.cursor import BadCursor, Cursor
-from cdrs.search.drivers import matching
+from cdrs.search.matching import matching
 from cdrs.search.page import Page, find
 
 __all__ = ["BadCursor", "Cursor", "Page", "Search", "find", "matching"]

@@ -19,6 +19,7 @@ from cdrs.models import CDR
 from cdrs.search import drivers as d
 from cdrs.search.criteria import Search, all_of
 from cdrs.search.cursor import FIRST_ID, LAST_ID, Cursor
+from cdrs.search.matching import Meaning, either_number, meaning_of, named, reach, within, without_text
 
 SCAN_S: Final = 0.05
 """Longest time spent on looking at calls that may or may not meet the search; then it takes a click to go on."""
@@ -71,30 +72,28 @@ class Asker:
         self._using = using
         self._pins = connections[using].vendor == "postgresql"
         self._calls = CDR.objects.using(using)
-        self._scope = d.within(search, accounts)
+        self._scope = within(search, accounts)
         self._range = search.period & (cursor.condition if cursor else Q())
 
     def find(self) -> Find:
         """Return the calls that are met first."""
-        search, text = self._search, self._search.text.strip()
-        if d.reach(search, self._accounts) == frozenset():
+        search = self._search
+        if reach(search, self._accounts) == frozenset():
             return Find()
-        if not text:
-            return self._in_order(Q())
-        with_id = self._calls.filter(d.matching(search.but(text=""), self._accounts), call_id=text)
-        if with_id.exists():
-            return Find(calls=list(with_id.filter(self._range)))
-        sides = d.number_drivers(search)
-        if search.number or any(self._calls.filter(self._scope & side.condition).exists() for side in sides):
-            return self._by_number(sides)
-        return self._in_order(d.named(text))
+        meaning = meaning_of(search, self._accounts, self._calls)
+        if meaning is Meaning.CALL_ID:
+            found = self._calls.filter(without_text(search, self._accounts) & self._range)
+            return Find(calls=list(found.filter(call_id=search.text.strip())))
+        if meaning is Meaning.NUMBER:
+            return self._by_number(d.number_drivers(search))
+        return self._in_order(named(search) if meaning is Meaning.NAME else Q())
 
     def _by_number(self, sides: list[d.Driver]) -> Find:
         """Return the calls of a number by its own index, or in the order of time where that is likely to be faster."""
         conditions = self._search.conditions
         # Of numbers that begin alike the index is read whole; of one number only the part of the account.
-        within = self._scope & self._range if self._search.exact else Q()
-        rows = d.estimated(sides, within, self._using)
+        read = self._scope & self._range if self._search.exact else Q()
+        rows = d.estimated(sides, read, self._using)
         drivers, others = d.ordered_drivers(self._search, self._accounts, self._using)
         if conditions:
             soon = rows > others > 0
@@ -102,7 +101,7 @@ class Asker:
             met = d.estimated(sides, self._scope & self._range, self._using)
             soon = others * self._wanted / max(met, 1) * READ_PER_SORTED < rows
         if soon or rows > d.SORTED_AT_LAST:
-            found = self._by(drivers, sides[0].condition | sides[1].condition)
+            found = self._by(drivers, either_number(self._search))
             if found.reached is None or conditions or rows > d.SORTED_AT_LAST:
                 return found
         return self._all_of(sides, self._scope, all_of(conditions.values()))
@@ -117,18 +116,18 @@ class Asker:
             rest.append(self._scope)
         return self._all_of(drivers, Q(), all_of([*rest, more]))
 
-    def _all_of(self, drivers: list[d.Driver], within: Q, rest: Q) -> Find:
+    def _all_of(self, drivers: list[d.Driver], inside: Q, rest: Q) -> Find:
         """Return what several drivers give in one order, no further than all of them have come.
 
         Args:
             drivers: what gives the calls.
-            within: what the drivers' indexes answer too.
+            inside: what the drivers' indexes answer too.
             rest: what is checked call by call.
         """
         met: dict[object, CDR] = {}
         ends: list[Cursor] = []
         for driver in drivers:
-            found = self._scan(driver, within, rest, self._scan_s / len(drivers))
+            found = self._scan(driver, inside, rest, self._scan_s / len(drivers))
             met.update((call.pk, call) for call in found.calls)
             if found.reached is not None:
                 ends.append(found.reached)
@@ -139,14 +138,14 @@ class Asker:
         sure = [call for call in calls if self._is_met_by(call, nearest)]
         return Find(calls=sure[: self._wanted], reached=nearest)
 
-    def _scan(self, driver: d.Driver, within: Q, rest: Q, time_s: float) -> Find:
+    def _scan(self, driver: d.Driver, inside: Q, rest: Q, time_s: float) -> Find:
         """Return what a driver gives in the order of time, as far as it comes in `time_s`, step by step.
 
         A step first asks the index alone for the time of its last call, so that the calls are then read from a range
         that holds no more than the step.
         """
         order = driver.order(newer=self._newer, pinned=self._pins)
-        driven = self._calls.filter(driver.condition & within & self._range).order_by(*order)
+        driven = self._calls.filter(driver.condition & inside & self._range).order_by(*order)
         if not rest and driver.in_order:
             return Find(calls=list(driven[: self._wanted]))
         calls: list[CDR] = []

@@ -21,8 +21,8 @@ from django.db.models.expressions import Combinable
 
 from cdrs.choices import Disposition, Quality
 from cdrs.models import CDR
-from cdrs.search import lookups  # noqa: F401 - registers the lookup `begins`
-from cdrs.search.criteria import COLUMNS, Search, all_of
+from cdrs.search.criteria import COLUMNS, Search
+from cdrs.search.matching import SIDES, number_of, reach
 
 MAX_ACCOUNTS: Final = 8
 """Someone with more accounts is served from the order of time alone, each account not by its own."""
@@ -67,45 +67,9 @@ class Driver:
 BY_TIME: Final = Driver(name="time")
 
 
-def matching(search: Search, accounts: frozenset[str] | None) -> Q:
-    """Return the calls that meet a search, of the accounts with these ids (None: of all), as one condition."""
-    wanted = search.period & within(search, accounts) & all_of(search.conditions.values())
-    if not search.text:
-        return wanted
-    return wanted & (number_of(search, "caller_number") | number_of(search, "callee_number"))
-
-
-def within(search: Search, accounts: frozenset[str] | None) -> Q:
-    """Return the calls of the accounts that may be seen and are asked for."""
-    reached = reach(search, accounts)
-    return Q() if reached is None else Q(account__in=reached)
-
-
-def reach(search: Search, accounts: frozenset[str] | None) -> frozenset[str] | None:
-    """Return the ids of the accounts that may be seen and are asked for; None for all of them."""
-    if not search.account:
-        return accounts
-    asked = frozenset({search.account})
-    return asked if accounts is None else asked & accounts
-
-
-def number_of(search: Search, column: str) -> Q:
-    """Return the calls with the number of the search on one side."""
-    text = search.number or search.text.strip()
-    return Q(**{column: text}) if search.exact else Q(**{f"{column}__begins": text})
-
-
-def named(part: str) -> Q:
-    """Return the calls of people whose name contains a text."""
-    return Q(caller_name__icontains=part) | Q(callee_name__icontains=part)
-
-
 def number_drivers(search: Search) -> list[Driver]:
     """Return the drivers of the two sides that a number may stand on."""
-    return [
-        Driver(name=column, condition=number_of(search, column), in_order=False)
-        for column in ("caller_number", "callee_number")
-    ]
+    return [Driver(name=side, condition=number_of(search, side), in_order=False) for side in SIDES]
 
 
 def ordered_drivers(search: Search, accounts: frozenset[str] | None, using: str) -> tuple[list[Driver], int]:
@@ -128,10 +92,11 @@ def estimated(drivers: Iterable[Driver], more: Q, using: str) -> int:
     """Return about how many calls the drivers give together; 0 when the database keeps no statistics."""
     if connections[using].vendor != "postgresql":
         return 0
-    return sum(_plan_rows(CDR.objects.using(using).filter(driver.condition & more)) for driver in drivers)
+    return sum(plan_rows(CDR.objects.using(using).filter(driver.condition & more)) for driver in drivers)
 
 
-def _plan_rows(queryset: QuerySet[CDR]) -> int:
+def plan_rows(queryset: QuerySet[CDR]) -> int:
+    """Return about how many rows PostgreSQL expects of a query."""
     plan = queryset.order_by().values("pk").explain(format="json")
     return int(json.loads(plan)[0]["Plan"]["Plan Rows"])
 
