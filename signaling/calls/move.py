@@ -164,7 +164,7 @@ class Mover:
                 raise
             self.is_lost = True
         with self.resting():
-            await self._recover()
+            await self._recover([self._media.node])
         return await act()
 
     # --- A move that was asked for ----------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ class Mover:
 
     # --- A move without a way back ----------------------------------------------------------------------------------
 
-    async def _recover(self) -> None:
+    async def _recover(self, but_rather_not: Sequence[MediaNode] = ()) -> None:
         """Have both parties follow to an RTP manager that is there; wait a little for one if need be."""
         services = self._call.services
         now = services.loop.time()
@@ -229,7 +229,7 @@ class Mover:
         with self._moving():
             await asking.pause(self._call, services.recovery_pace.turn(now) - now)
             while self.is_lost:
-                relocation = await self._open(())
+                relocation = await self._open(but_rather_not) or await self._open(())
                 if relocation is None:
                     if services.loop.time() >= deadline:
                         raise _over()

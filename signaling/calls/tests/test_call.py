@@ -355,7 +355,7 @@ async def test_silence_before_the_answer_is_no_reason_to_end():
     await world.ended()
 
 
-async def test_a_lost_rtp_manager_ends_the_call():
+async def test_a_session_that_the_rtp_manager_ended_ends_the_call():
     world = World()
     await answered_call(world)
     world.call.post(MediaLost())

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +23,7 @@ from signaling.calls.targets import TargetFailed
 from signaling.calls.verbs import VERBS
 from signaling.changes import Changes
 from signaling.configuration import AccountInfo, UserInfo
-from signaling.mediapool import MediaError
+from signaling.mediapool import MediaError, NodeLost, NoMediaNode
 from switchboard.events import EventBus
 
 ACCOUNT = AccountInfo(
@@ -65,9 +65,9 @@ class RecordedLeg:
 class ScriptedNode:
     """An RTP manager that answers every request at once; `errors` names request types that it refuses."""
 
-    node_id = "rtp-1"
-
-    def __init__(self) -> None:
+    def __init__(self, node_id: str = "rtp-1") -> None:
+        self.node_id = node_id
+        self.is_up = True
         self.requests: list[object] = []
         self.errors: dict[type, MediaError] = {}
         self.subscribers: dict[str, object] = {}
@@ -92,6 +92,9 @@ class ScriptedNode:
     def _reply(self, request: object) -> object:
         if type(request) in self.errors:
             return self.errors[type(request)]
+        if isinstance(request, pb.CreateSessionRequest) and request.HasField("continues"):
+            sdp = f"{self.node_id} goes on after: {request.continues.local_sdp}"
+            return pb.CreateSessionReply(session_id=request.session_id, local_sdp=sdp, codec="PCMA")
         if isinstance(request, pb.CreateSessionRequest):
             sdp = "" if request.remote_sdp else f"offer of {request.leg}"
             return pb.CreateSessionReply(session_id=request.session_id, local_sdp=sdp, codec="PCMU")
@@ -106,6 +109,13 @@ class ScriptedNode:
         if isinstance(request, pb.DestroySessionRequest):
             return pb.DestroySessionReply(stats=pb.SessionStats(packets_received=50, packets_sent=50))
         return object()
+
+    def lose(self) -> None:
+        """Be gone with all sessions."""
+        self.is_up = False
+        lost, self.subscribers = self.subscribers, {}
+        for session_id, callback in lost.items():
+            callback(NodeLost(session_id, "gone"))  # type: ignore[operator]
 
     def asked(self, kind: type) -> list[object]:
         return [request for request in self.requests if isinstance(request, kind)]
@@ -138,11 +148,13 @@ class World:
     """One call and everything around it."""
 
     node: ScriptedNode = field(default_factory=ScriptedNode)
+    other_nodes: list[ScriptedNode] = field(default_factory=list)
     journal: ListJournal = field(default_factory=ListJournal)
     phones: int = 1
     target_failure: CallFailure | None = None
     max_ringing_s: float = 60.0
     max_call_s: float = 60.0
+    media_recovery_s: float = 0.3
     legs: list[RecordedLeg] = field(default_factory=list)
     bus: EventBus = field(default_factory=lambda: EventBus("sip-1"))
     changes: Changes = field(default_factory=Changes)
@@ -170,8 +182,15 @@ class World:
             caller_sdp=call.request.sdp,
             caller_ip=call.request.caller_ip,
             report=call.post,
+            pick=self.pick,
             book=SessionBook(call),
         )
+
+    def pick(self, but_not: Container[Any]) -> Any:
+        for node in (self.node, *self.other_nodes):
+            if node.is_up and node not in but_not:
+                return node
+        raise NoMediaNode
 
     def start(
         self, actions: list[dict], *, sdp: str = "caller's offer", refusal: CallFailure | None = None
@@ -184,7 +203,11 @@ class World:
             wall=itertools.count(1_700_000_000.0, 1.0).__next__,
             random_bytes=self.random_bytes,
             node_id="sip-1",
-            limits=CallLimits(max_ringing_s=self.max_ringing_s, max_call_s=self.max_call_s),
+            limits=CallLimits(
+                max_ringing_s=self.max_ringing_s,
+                max_call_s=self.max_call_s,
+                media_recovery_s=self.media_recovery_s,
+            ),
             journal=self.journal,
             media=self.media,
             targets=self,
