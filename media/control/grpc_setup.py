@@ -10,6 +10,9 @@ from typing import Any
 
 os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_client,-event_engine_listener")
 
+# A child process of ours is another program: nothing of gRPC lives on in it that would have to survive the fork.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
 import grpc
 
 KEEPALIVE_TIME_MS = 10_000
