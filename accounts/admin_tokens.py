@@ -71,7 +71,8 @@ class ApiTokenAdmin(TenantAdmin):
     def get_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> tuple[str, ...]:
         wanted = ("name", "user", "account", "scopes", "expires_at", "rate_per_minute")
         if obj is not None:
-            return ("name", "shown", "state", *wanted[1:], "last_used_at", "created_at")
+            kept = tuple("scopes_in_words" if name == "scopes" else name for name in wanted[1:])
+            return ("name", "shown", "state", *kept, "last_used_at", "created_at")
         return wanted if is_platform_admin(request) else tuple(name for name in wanted if name != "user")
 
     def get_readonly_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> tuple[str, ...]:
