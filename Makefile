@@ -95,7 +95,7 @@ docker-save: ## save the images to tar files
 	@set -e; for role in $(ROLES); do echo "saving $(IMAGES)/switchboard-$$role.tar"; $(DOCKER) save -o $(IMAGES)/switchboard-$$role.tar switchboard-$$role:latest; done
 
 k8s-secrets: ## make secrets of this installation's own for deploy/k8s-production
-	@deploy/k8s-production/make-secrets.sh
+	@deploy/make-secrets.sh deploy/k8s-production/secrets
 
 k8s-load: ## load the images into k3s
 	@set -e; for role in $(ROLES); do $(K3S) ctr images import $(IMAGES)/switchboard-$$role.tar; done

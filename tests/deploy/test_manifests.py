@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from tests.stack import ROOT
 OLDEST, NEWEST = "1.28", kubernetes_validate.latest_version()
 """1.28 is the first release that labels pods with their number, which the RTP managers' ports come from."""
 
+MAKE_SECRETS = ROOT / "deploy" / "make-secrets.sh"
 OWN_IMAGES = {f"switchboard-{role}:latest" for role in dockerfile.ROLES}
 NOT_THE_PRODUCTS = {"POD_INDEX", "SIGNALING_API_URL", "SIGNALING_API_TOKEN"}
 """Read by other variables and by the drain hook."""
@@ -220,11 +222,11 @@ def test_production_has_secrets_of_its_own_and_admits_no_published_ones(tmp_path
     if command is None:
         pytest.skip("neither kubectl nor kustomize is installed")
     for source in (K8S, PRODUCTION):
-        subprocess.run(["cp", "-r", str(source), str(tmp_path)], check=True)
+        shutil.copytree(source, tmp_path / source.name)
     made = tmp_path / PRODUCTION.name
-    subprocess.run(["rm", "-rf", str(made / "secrets")], check=True)
+    shutil.rmtree(made / "secrets", ignore_errors=True)
     for _ in range(2):
-        subprocess.run([str(made / "make-secrets.sh")], check=True, capture_output=True)
+        subprocess.run([str(MAKE_SECRETS), str(made / "secrets")], check=True, capture_output=True)
     assert {path.stat().st_mode & 0o777 for path in (made / "secrets").iterdir()} == {0o600}
     manifests = Manifests(render_with(command, made))
     secrets = manifests.secret("switchboard-secrets")

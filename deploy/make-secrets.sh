@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Makes the secrets of an installation in secrets/ beside this file; keeps those that are there.
+# Makes the secrets of an installation in a directory; keeps those that are there: make-secrets.sh DIRECTORY [DATABASE-HOST]
 set -eu
 umask 077
-directory="$(dirname "$0")/secrets"
+directory=$1
+database_host=${2:-postgres}
 mkdir -p "${directory}"
 
 random() {
@@ -18,6 +19,6 @@ keep() {
 }
 
 keep postgres-password "$(random)"
-keep database-url "postgres://switchboard:$(cat "${directory}/postgres-password")@postgres:5432/switchboard"
+keep database-url "postgres://switchboard:$(cat "${directory}/postgres-password")@${database_host}:5432/switchboard"
 keep secret-key "$(random)$(random)"
 keep grpc-token "$(random)"
