@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from rich.table import Table
 
 from bench.processes import machine
 
+QUIET_LOAD = 0.5
 README = Path(__file__).parent / "README.md"
 
 
@@ -23,6 +25,8 @@ class Report:
     command: str
     tables: list[tuple[str, list[str], list[list[str]]]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    load_before: float = field(default_factory=lambda: os.getloadavg()[0])
+    """Processes that wanted a core in the minute before: above a few tenths, the figures are somebody else's too."""
 
     def table(self, title: str, headings: list[str], rows: list[list[str]]) -> None:
         """Add a table."""
@@ -38,7 +42,7 @@ class Report:
             for row in rows:
                 shown.add_row(*row)
             console.print(shown)
-        for note in [*self.notes, machine()]:
+        for note in [*self.notes, self._load_note(), machine()]:
             console.print(note, highlight=False)
 
     def save(self) -> None:
@@ -55,5 +59,10 @@ class Report:
         for title, headings, rows in self.tables:
             lines = [f"**{title}**", "", "| " + " | ".join(headings) + " |", "|---" * len(headings) + "|"]
             parts.append("\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)]))
-        parts.extend(self.notes)
+        parts.extend([*self.notes, self._load_note()])
         return "\n\n".join(parts)
+
+    def _load_note(self) -> str:
+        disturbed = self.load_before > QUIET_LOAD
+        warning = "; the machine was busy, so repeat this when it is quiet" if disturbed else ""
+        return f"Load average before the run: {self.load_before:.2f}{warning}."

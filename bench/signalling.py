@@ -176,7 +176,7 @@ def both() -> Iterator[tuple[Switchboard, BareCalls]]:
 
 
 def highest_rate(place: Switchboard | BareCalls, kind: str = "calls") -> int:
-    """Return the highest rate, in steps of a quarter, at which every call still works without repeating messages.
+    """Return the highest rate, in steps of a quarter, at which the load is still carried (`Outcome.clean`).
 
     A rate has failed when it failed twice: the first time may have been somebody else's noise.
     """
