@@ -71,30 +71,16 @@ def offer(
         "-sf",
         str(SCENARIOS / f"{scenario}.xml"),
     ]
-    command += ["-i", "127.0.0.1", "-p", str(port), "-mp", str(port + 2), "-cp", str(port + 8), "-nostdin"]
-    command += [
-        "-r",
-        str(rate),
-        "-m",
-        str(count),
-        "-l",
-        "100000",
-        "-trace_stat",
-        "-stf",
-        str(statistics),
-        "-fd",
-        "1",
-    ]
-    command += [
-        "-timeout",
-        f"{int(count / rate) + DRAIN_S}s",
-        "-skip_rlimit",
-        *options,
-        "{}:{}".format(*server),
-    ]
+    command += _own_ports(port)
+    command += f"-r {rate} -m {count} -l 100000 -trace_stat -stf {statistics} -fd 1 -skip_rlimit".split()
+    command += ["-timeout", f"{int(count / rate) + DRAIN_S}s", *options, "{}:{}".format(*server)]
     started = time.monotonic()
     subprocess.run(command, cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     return _outcome(statistics, count, time.monotonic() - started)
+
+
+def _own_ports(port: int) -> list[str]:
+    return f"-i 127.0.0.1 -p {port} -mp {port + 2} -cp {port + 8} -nostdin".split()
 
 
 def _outcome(statistics: Path, count: int, elapsed_s: float) -> Outcome:

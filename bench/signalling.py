@@ -207,23 +207,8 @@ def measure(report: Report, *, rounds: int, rate: int, count: int, ceilings: boo
         memory = [memory_mb(switchboard.stack.pid(name)) for name in ("runsip", "runrtp")]
         top = [highest_rate(switchboard), highest_rate(sippy)] if ceilings else [0, 0]
         top_registrations = highest_rate(switchboard, "registrations") if ceilings else 0
-    signaling, media = median([c.signaling_ms for c in ours]), median([c.media_ms for c in ours])
-    total, bare = median([c.total_ms for c in ours]), median([c.total_ms for c in theirs])
-    ratio = median([own.total_ms / other.total_ms for own, other in zip(ours, theirs, strict=True)])
-    report.table(
-        f"CPU per completed call at {rate} calls/s, medians of {rounds} rounds of {count} calls",
-        ["", "signaling ms", "media ms", "together ms", "ratio", "calls/s on one core"],
-        [
-            [
-                "Switchboard, whole call",
-                f"{signaling:.2f}",
-                f"{media:.2f}",
-                f"{total:.2f}",
-                f"{ratio:.2f}",
-                str(top[0] or "-"),
-            ],
-            ["Sippy B2BUA 2.5.0, bare call", f"{bare:.2f}", "-", f"{bare:.2f}", "1", str(top[1] or "-")],
-        ],
+    _report_calls(
+        report, ours, theirs, top, f"at {rate} calls/s, medians of {rounds} rounds of {count} calls"
     )
     cost_us = median([c.signaling_ms for c in registrations]) * 1000
     report.table(
@@ -233,6 +218,21 @@ def measure(report: Report, *, rounds: int, rate: int, count: int, ceilings: boo
     )
     report.notes.append(
         f"Failed: {failures}. Memory after it: runsip {memory[0]:.0f} MB, runrtp {memory[1]:.0f} MB."
+    )
+
+
+def _report_calls(report: Report, ours: list[Cost], theirs: list[Cost], top: list[int], how: str) -> None:
+    signaling, media = median([c.signaling_ms for c in ours]), median([c.media_ms for c in ours])
+    total, bare = median([c.total_ms for c in ours]), median([c.total_ms for c in theirs])
+    ratio = median([own.total_ms / other.total_ms for own, other in zip(ours, theirs, strict=True)])
+    figures = [f"{signaling:.2f}", f"{media:.2f}", f"{total:.2f}", f"{ratio:.2f}", str(top[0] or "-")]
+    report.table(
+        f"CPU per completed call {how}",
+        ["", "signaling ms", "media ms", "together ms", "ratio", "calls/s on one core"],
+        [
+            ["Switchboard, whole call", *figures],
+            ["Sippy B2BUA 2.5.0, bare call", f"{bare:.2f}", "-", f"{bare:.2f}", "1", str(top[1] or "-")],
+        ],
     )
 
 

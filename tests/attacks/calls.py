@@ -112,9 +112,7 @@ class RawCall:
 
 
 @contextmanager
-def raw_call(
-    stack: Stack, *, sdp_ip: str = "127.0.0.1", headers: tuple[str, ...] = (), sdp: str | None = None
-) -> Iterator[RawCall]:
+def raw_call(stack: Stack, *, headers: tuple[str, ...] = ()) -> Iterator[RawCall]:
     """Set up a call between two fresh users."""
     caller_phone, callee_phone = stack.phone(), stack.phone()
     with rawsip.Peer(stack.address) as caller, rawsip.Peer(stack.address) as callee:
@@ -125,7 +123,7 @@ def raw_call(
         caller.ack(caller_phone, callee_phone.username, challenge)
         uri = f"sip:{callee_phone.username}@{callee_phone.domain}"
         credentials = rawsip.authorization(challenge, caller_phone, "INVITE", uri)
-        offer = sdp or caller.sdp(ends[0].port, ip=sdp_ip)
+        offer = caller.sdp(ends[0].port)
         caller.send(
             caller.invite_request(
                 caller_phone, callee_phone.username, credentials, *headers, body=offer, cseq=2
