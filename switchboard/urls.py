@@ -7,6 +7,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from switchboard.dashboard.views import hang_up
+from switchboard.metrics.views import MetricsView
 
 
 def health(request: HttpRequest) -> JsonResponse:
@@ -17,6 +18,7 @@ def health(request: HttpRequest) -> JsonResponse:
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("health", health),
+    path("metrics", MetricsView.as_view(), name="metrics"),
     path("admin/hang-up", admin.site.admin_view(hang_up), name="hang-up"),
     path("admin/", admin.site.urls),
     path("api/", include(("switchboard.api", "api"))),

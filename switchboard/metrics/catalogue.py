@@ -180,7 +180,6 @@ METRICS: Final = (
         buckets=JITTER_S,
     ),
     # --- The web ----------------------------------------------------------------------------------------------------
-    Metric(name="switchboard_database_up", kind="gauge", help="1 when the database answers.", roles=("ui",)),
     Metric(
         name="switchboard_database_seconds",
         kind="gauge",

@@ -57,14 +57,28 @@ def levels(findings: Any) -> list[Level]:
     return [finding.level for finding in findings]
 
 
-def test_free_ports_are_fine(tmp_path):
+@pytest.fixture
+def quiet_host(monkeypatch):
+    """A host on which nobody else opens ports while a test looks at its own."""
+
+    def problem_with(wanted: Any) -> str | None:
+        return real_problem_with(wanted) if wanted.port in watched else None
+
+    watched: set[int] = set()
+    real_problem_with = network.problem_with
+    monkeypatch.setattr(network, "problem_with", problem_with)
+    return watched
+
+
+def test_free_ports_are_fine(tmp_path, quiet_host):
     assert levels(network.ports(settings(tmp_path))) == [Level.OK] * 5
 
 
-def test_a_port_that_another_program_has_is_a_failure_with_its_remedy(tmp_path):
+def test_a_port_that_another_program_has_is_a_failure_with_its_remedy(tmp_path, quiet_host):
     with listening() as listener:
         listener.settimeout(0.1)
         port = listener.getsockname()[1]
+        quiet_host.add(port)
         findings = list(network.ports(settings(tmp_path, SIP_PORT=free_port(), UI_PORT=port)))
     assert [finding.level for finding in findings if finding.detail.startswith("ui")] == [Level.FAILURE]
     (found,) = [finding for finding in findings if finding.level is Level.FAILURE]
@@ -72,8 +86,9 @@ def test_a_port_that_another_program_has_is_a_failure_with_its_remedy(tmp_path):
     assert "UI_PORT=NUMBER" in found.remedy
 
 
-def test_a_port_that_its_role_has_is_fine(tmp_path):
+def test_a_port_that_its_role_has_is_fine(tmp_path, quiet_host):
     with listening() as grpc:
+        quiet_host.add(grpc.getsockname()[1])
         found = [
             finding
             for finding in network.ports(settings(tmp_path, GRPC_PORT=grpc.getsockname()[1]))
