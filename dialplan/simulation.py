@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db.models import Q
 
+from accounts.lookup import find_user
 from accounts.models import Account, User
 from dialplan.engine import (
     ActionError,
@@ -74,12 +75,6 @@ class Simulation:
     steps: list[Step]
     problem: str
     """Why the call would fail as a whole; empty when it would not."""
-
-
-def find_user(account: Account, name: str) -> User | None:
-    """Return the user of an account with this extension, else the one with this user name, as a node does."""
-    users = list(User.objects.filter(Q(extension=name) | Q(username=name), account=account))
-    return next((user for user in users if user.extension == name), users[0] if users else None)
 
 
 def simulate(account: Account, number: str, caller: User | None = None) -> Simulation:

@@ -12,10 +12,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.choices import Permission
+from accounts.lookup import find_user
 from dialplan.api.filters import RouteFilter
 from dialplan.api.serializers import RouteSerializer, SimulationRequestSerializer, SimulationSerializer
 from dialplan.models import Route
-from dialplan.simulation import find_user, simulate
+from dialplan.simulation import simulate
 from switchboard.api_views import TenantViewSet
 
 
