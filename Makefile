@@ -25,7 +25,7 @@ test-unit: $(VENV)/.dev
 	$(BIN)/pytest -q -n 2 --reruns 2 -m "not e2e" $(ARGS)
 
 test-e2e: $(VENV)/.dev
-	@for tool in sipp baresip bwrap; do command -v $$tool >/dev/null || { echo "make test needs $$tool: apt-get install sip-tester baresip-core postgresql redis-server nats-server bubblewrap iproute2 systemd"; exit 1; }; done
+	@for tool in sipp baresip bwrap chromium; do command -v $$tool >/dev/null || { echo "make test needs $$tool: apt-get install sip-tester baresip-core postgresql redis-server nats-server bubblewrap iproute2 systemd chromium"; exit 1; }; done
 	$(BIN)/pytest -q --reruns 2 --reruns-delay 2 -m e2e $(ARGS)
 
 testcall: $(VENV)/.engine ## place a real call through the running server and print a scorecard

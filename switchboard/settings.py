@@ -214,6 +214,14 @@ MAX_CALL_S = env.seconds(
 MAX_RINGING_S = env.seconds(
     "MAX_RINGING_S", 180, minimum=1, roles=[SIGNALING], help="Longest time before the answer, in seconds"
 )
+MEDIA_RECOVERY_S = env.seconds(
+    "MEDIA_RECOVERY_S",
+    10,
+    minimum=0.5,
+    maximum=120,
+    roles=[SIGNALING],
+    help="How long an established call whose RTP manager is gone waits for another one, in seconds",
+)
 DIALPLAN_PATH = env.path(
     "DIALPLAN_PATH",
     None,
@@ -349,6 +357,29 @@ AUDIO_PATH = env.path(
     "AUDIO_PATH", BASE_DIR / "media" / "audio", roles=[RTPMANAGER], help="Directory of the prompts (WAV)"
 )
 RTP_NODE_ID = env.text("RTP_NODE_ID", HOSTNAME, roles=[RTPMANAGER], help="Name of this RTP manager")
+SIGNALING_API_URL = tuple(
+    url.rstrip("/")
+    for url, _ in env.pairs(
+        "SIGNALING_API_URL",
+        "",
+        roles=[RTPMANAGER],
+        help="REST of the signaling nodes that an RTP manager asks to take its calls away before it stops: "
+        "http://host:port,…; unset: it waits for its calls to end",
+    )
+)
+for _url in SIGNALING_API_URL:
+    if not _url.startswith(("http://", "https://")):
+        raise BadVariable("SIGNALING_API_URL", _url, "http://host:port or https://host:port, comma-separated")
+SIGNALING_API_TOKEN = env.secret(
+    "SIGNALING_API_TOKEN", roles=[RTPMANAGER], help="API token that it shows there; unset: none"
+)
+DRAIN_GRACE_S = env.seconds(
+    "DRAIN_GRACE_S",
+    25,
+    maximum=86400,
+    roles=[RTPMANAGER],
+    help="Longest time that an RTP manager waits for its calls to be taken away or to end after SIGTERM, in seconds",
+)
 
 # --- Web ------------------------------------------------------------------------------------------------------------
 
@@ -597,6 +628,7 @@ UNFOLD = {
     "SITE_SUBHEADER": "Phone platform",
     "SITE_SYMBOL": "call",
     "SHOW_HISTORY": True,
+    "STYLES": ["switchboard.theme.noscript_style"],
 }
 TESTING = "pytest" in sys.modules
 

@@ -9,6 +9,8 @@ from django.views.generic import RedirectView
 from switchboard.dashboard.views import hang_up
 from switchboard.metrics.views import MetricsView
 
+admin.site.index_title = "Dashboard"
+
 
 def health(request: HttpRequest) -> JsonResponse:
     """Answer 200 while the process serves requests; needs no login."""

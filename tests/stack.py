@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,7 @@ class Stack:
             stderr=log,
         )
         log.close()
-        ready = _grpc_listens if command == "runrtp" else _sip_answers
+        ready = READY[command]
         self.wait_until(
             lambda: self._alive(command) and ready(self.ports), START_TIMEOUT_S, f"{command} serves"
         )
@@ -136,7 +137,7 @@ class Stack:
 
     def stop(self) -> None:
         """End what still runs, signaling first, and free the ports."""
-        for command in [name for name in ("runsip", "runrtp") if name in self.processes]:
+        for command in [name for name in ("runui", "runsip", "runrtp") if name in self.processes]:
             self.kill(command, signal.SIGTERM)
         self.ports.release()
 
@@ -340,6 +341,18 @@ def _grpc_listens(ports: PortBlock) -> bool:
         return probe.connect_ex(("127.0.0.1", ports.grpc)) == 0
 
 
+def _ui_answers(ports: PortBlock) -> bool:
+    """Tell whether the ui role serves requests."""
+    connection = HTTPConnection("127.0.0.1", ports.ui, timeout=2)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
 def _media_is_connected(ports: PortBlock) -> bool:
     """Tell whether a client is connected to the gRPC port, as /proc shows it (state 01: established)."""
     wanted = f"0100007F:{ports.grpc:04X}"
@@ -366,3 +379,7 @@ def _sip_answers(ports: PortBlock) -> bool:
             return probe.recv(4096).startswith(b"SIP/2.0 ")
         except OSError:
             return False
+
+
+READY = {"runrtp": _grpc_listens, "runsip": _sip_answers, "runui": _ui_answers}
+"""How each command shows that it serves."""

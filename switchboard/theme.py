@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is added to every page of the admin's theme."""
+
+from django.http import HttpRequest
+from django.templatetags.static import static
+
+
+def noscript_style(request: HttpRequest) -> str:
+    """Return the style sheet that shows the pages where scripts are off."""
+    return static("switchboard/noscript.css")

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The dashboard in a real browser: a call comes, counts, and is hung up by its button."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from switchboard.dashboard.tests.fake_node import FakeNode, call, fake_node
+from tests.stack import Stack
+from tests.webui import chromium, create_admin, log_in
+
+pytestmark = pytest.mark.e2e
+AWAY = "http://127.0.0.1:9"
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[FakeNode]:
+    with fake_node() as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def ui(node: FakeNode, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    directory = tmp_path_factory.mktemp("ui")
+    stack = Stack(directory, template, env={"UI_BACKENDS": f"east={node.url},west={AWAY}"})
+    try:
+        create_admin(stack)
+        stack.run("runui")
+        yield stack
+    finally:
+        stack.stop()
+
+
+@pytest.fixture
+def page(ui: Stack, node: FakeNode) -> Iterator[Page]:
+    with chromium() as browser:
+        opened = browser.new_page(viewport={"width": 1280, "height": 900})
+        said: list[str] = []
+        opened.on("pageerror", lambda error: said.append(str(error)))
+        log_in(opened, ui)
+        yield opened
+        node.tables["calls"] = []
+        assert said == []
+
+
+def test_a_call_appears_counts_and_is_hung_up_by_its_button(page, node):
+    expect(page.locator(".board-state")).to_have_text("Live")
+    node.tables["calls"] = [call("any", "4711", call_uuid="uuid-live")]
+    began = time.monotonic()
+    row = page.locator("[data-call='uuid-live']")
+    expect(row).to_contain_text("4711")
+    assert time.monotonic() - began < 2.0
+    expect(page.locator("[data-card=calls]")).to_have_text("1")
+    duration = row.locator("[data-since]")
+    expect(duration).to_have_text(re.compile(r"^0:0[1-9]$"))
+    first = duration.inner_text()
+    expect(duration).not_to_have_text(first)
+    row.get_by_role("button").click()
+    expect(row).to_have_count(0)
+    expect(page.locator(".board-said")).to_have_text("The call was hung up.")
+    expect(page.locator("[data-card=calls]")).to_have_text("0")
+    assert node.hung_up[-1] == "4711/a b@phone"
+
+
+def test_a_node_that_is_away_is_named_and_the_page_is_there_at_once(page):
+    began = time.monotonic()
+    page.reload()
+    expect(page.locator(".board-node", has_text="west")).to_contain_text("cannot be reached")
+    assert time.monotonic() - began < 4.0
+
+
+def test_the_connection_comes_back_by_itself_with_a_right_picture(page, ui, node):
+    expect(page.locator(".board-state")).to_have_text("Live")
+    ui.kill("runui")
+    expect(page.locator(".board-state")).to_contain_text("Connection lost")
+    node.tables["calls"] = [call("any", "0815")]
+    ui.run("runui")
+    expect(page.locator(".board-state")).to_have_text("Live", timeout=20_000)
+    expect(page.locator("[data-call]")).to_contain_text("0815")
+
+
+def test_without_scripts_a_reload_shows_the_calls_and_the_button_works(ui, node):
+    node.tables["calls"] = [call("any", "2323")]
+    with chromium() as browser:
+        plain = browser.new_page(java_script_enabled=False)
+        log_in(plain, ui)
+        expect(plain.locator("[data-call] [data-since]")).to_have_text(re.compile(r"^\d+:\d\d$"))
+        with plain.expect_navigation():
+            plain.locator("[data-call] button").click()
+        expect(plain.locator("body")).to_contain_text("The call was hung up.")
+        expect(plain.locator("[data-call]")).to_have_count(0)
+
+
+@pytest.mark.parametrize("width", [390, 768, 1280])
+def test_nothing_is_wider_than_the_window(page, node, width):
+    node.tables["calls"] = [call("any", "12345678901234567890", caller_name="N" * 60, state="ringing")]
+    page.set_viewport_size({"width": width, "height": 800})
+    expect(page.locator("[data-call]")).to_have_count(1)
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 0
