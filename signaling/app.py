@@ -30,6 +30,8 @@ from signaling.config import SignalingConfig
 from signaling.configuration import ACCOUNTS, USERS
 from signaling.configuration_orm import OrmSource
 from signaling.directory import Directory
+from signaling.drain import DrainController
+from signaling.drain.commands import offer_drains
 from signaling.guard import Identity, MemoryGuard
 from signaling.legs.outbound import Outbound
 from signaling.live.service import LiveService
@@ -155,6 +157,8 @@ class SignalingApp:
             journal=self.journal,
             writer=self.writer,
         )
+        self.drains = DrainController(self.pool, self.calls.calls.values)
+        offer_drains(self.live.commands, self.drains)
         self.live.commands.register("metrics", self.meter.answer)
         self._guard = guard
         self._housekeeper: asyncio.TimerHandle | None = None
@@ -194,6 +198,7 @@ class SignalingApp:
         await self.calls.shut_down(HANG_UP_GRACE_S)
         await self.transport.stop()
         self.meter.stop()
+        await self.drains.stop()
         await self.live.stop()
         await self.pool.stop()
         await self.location_store.stop()

@@ -89,6 +89,10 @@ class SignalingConfig:
             authentication=AuthenticationConfig.from_settings(settings),
             registrar=RegistrarConfig.from_settings(settings),
             caps=CallCaps(node=settings.MAX_CALLS, per_user=settings.MAX_CALLS_PER_USER),
-            limits=CallLimits(max_ringing_s=settings.MAX_RINGING_S, max_call_s=settings.MAX_CALL_S),
+            limits=CallLimits(
+                max_ringing_s=settings.MAX_RINGING_S,
+                max_call_s=settings.MAX_CALL_S,
+                media_recovery_s=settings.MEDIA_RECOVERY_S,
+            ),
             live=LiveConfig.from_settings(settings),
         )
