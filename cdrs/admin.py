@@ -110,6 +110,6 @@ class CDRAdmin(TenantAdmin):
     def _page(
         self, request: HttpRequest, template: str, title: str, context: dict[str, Any]
     ) -> TemplateResponse:
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        request.current_app = self.admin_site.name
         shared = {**self.admin_site.each_context(request), "model_admin": self, "title": title}
         return TemplateResponse(request, f"{TEMPLATES}/{template}", {**shared, **context})

@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
@@ -32,6 +32,11 @@ _DELAY: Final = ExpressionWrapper(
 def midnight(day: date) -> datetime:
     """Return the moment at which a day begins."""
     return make_aware(datetime.combine(day, time.min))
+
+
+def of_accounts(calls: QuerySet[CDR], accounts: frozenset[str] | None) -> QuerySet[CDR]:
+    """Return the calls of the accounts with these ids; None for all."""
+    return calls if accounts is None else calls.filter(Q(account__in=accounts))
 
 
 def started_in(calls: QuerySet[CDR], first: date, last: date) -> QuerySet[CDR]:
@@ -59,7 +64,7 @@ def by_account(calls: QuerySet[CDR]) -> dict[uuid.UUID | None, Figures]:
     return dict(found)
 
 
-def _groups(calls: QuerySet[CDR], key: str) -> Iterable[dict[str, Any]]:
+def _groups(calls: QuerySet[CDR], key: str) -> Any:
     keyed = calls.annotate(day=TruncDate("invite_time")) if key == "day" else calls
     grouped = keyed.annotate(hour=ExtractHour("invite_time"), band=_BAND).order_by()
     return grouped.values(key, "hour", "disposition", "hangup_cause", "band").annotate(

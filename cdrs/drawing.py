@@ -105,7 +105,7 @@ def _round_up(value: int) -> int:
     """Return the next number that a scale may end at: an even one with one or two digits that count."""
     if value <= 2:
         return 2
-    step = 10 ** max(len(str(value)) - 2, 0)
+    step = int(10 ** max(len(str(value)) - 2, 0))
     rounded = -(-value // step) * step
     return rounded + rounded % 2
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 from django import forms
@@ -17,13 +17,30 @@ from cdrs.search import Search
 ANY: Final = ("", "Any")
 CAUSES: Final = [ANY, *((reason.value, reason.value.replace("_", " ").capitalize()) for reason in EndReason)]
 WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_PLAIN: Final = ("disposition", "cause", "quality", "route", "node", "account")
 _INPUT_FORM: Final = "%Y-%m-%dT%H:%M"
+
+
+FIRST_DAY: Final = date(1970, 1, 1)
+LAST_DAY: Final = date(2999, 12, 31)
+"""Days beyond which there are no calls, and beyond which sums with days leave what dates can hold."""
 
 
 class Moment(forms.DateTimeField):
     """A day or a minute, in the current time zone; shown as the browser's own picker."""
 
     widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format=_INPUT_FORM)
+
+    def clean(self, value: Any) -> datetime | None:
+        """Return the moment.
+
+        Raises:
+            ValidationError: it is none, or lies where there are no calls.
+        """
+        moment: datetime | None = super().clean(value)
+        if moment is not None and not FIRST_DAY <= moment.date() <= LAST_DAY:
+            raise forms.ValidationError(f"Choose a time from {FIRST_DAY} to {LAST_DAY}.")
+        return moment
 
     def prepare_value(self, value: Any) -> Any:
         """Return what the picker shows, also for a day or a minute that came from a link."""
@@ -75,7 +92,7 @@ class SearchForm(forms.Form):
         Args:
             accounts: id and name of those that may be chosen.
         """
-        super().__init__(*args, label_suffix="", **kwargs)
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
         # Named by words that Python keeps for itself.
         self.fields["from"] = Moment(label="From", required=False)
         self.fields["to"] = Moment(label="Until", required=False)
@@ -88,7 +105,7 @@ class SearchForm(forms.Form):
         """Return the search; a field that is not valid asks for nothing."""
         self.is_valid()
         given = self.cleaned_data
-        plain = ("disposition", "cause", "quality", "route", "node", "account")
+        plain: dict[str, Any] = {name: given.get(name) or "" for name in _PLAIN}
         return Search(
             text=given.get("q") or "",
             exact=given.get("match") == "exact",
@@ -96,5 +113,5 @@ class SearchForm(forms.Form):
             until=given.get("to"),
             weekday=given.get("weekday"),
             hour=given.get("hour"),
-            **{name: given.get(name) or "" for name in plain},
+            **plain,
         )

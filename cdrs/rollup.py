@@ -8,10 +8,10 @@ is added up from the calls until the next `roll_up`. A sealed day, whose calls w
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from django.db import DEFAULT_DB_ALIAS, transaction
-from django.db.models import Max, Min
+from django.db.models import Max, Min, Q, QuerySet
 from django.utils.timezone import localdate, localtime
 
 from cdrs import aggregate
@@ -75,6 +75,12 @@ def forget(days: Iterable[date], *, using: str = DEFAULT_DB_ALIAS) -> None:
     DailyRollup.objects.using(using).filter(day__in=list(days), sealed=False).delete()
 
 
+def past_days(times: Iterable[float]) -> set[date]:
+    """Return the days before today on which calls started at some of these times (seconds since the epoch)."""
+    today = aggregate.midnight(localdate()).timestamp()
+    return {localtime(datetime.fromtimestamp(at, UTC)).date() for at in times if at < today}
+
+
 def seal(day: date, *, using: str = DEFAULT_DB_ALIAS) -> None:
     """Keep a day's figures for good, because its calls are about to be deleted."""
     if not _totals(using).filter(day=day).exists():
@@ -95,8 +101,7 @@ def figures_of(
     """
     kept_days = set(_totals(using).filter(day__range=(first, last)).values_list("day", flat=True))
     found = _kept(first, last, accounts, using)
-    calls = CDR.objects.using(using)
-    calls = calls if accounts is None else calls.filter(account__in=accounts)
+    calls = aggregate.of_accounts(CDR.objects.using(using).all(), accounts)
     for begin, end in _gaps(first, last, kept_days):
         found |= aggregate.by_day(aggregate.started_in(calls, begin, end))
     return found
@@ -104,7 +109,7 @@ def figures_of(
 
 def _kept(first: date, last: date, accounts: frozenset[str] | None, using: str) -> dict[date, Figures]:
     rows = DailyRollup.objects.using(using).filter(day__range=(first, last))
-    rows = rows.filter(account__isnull=True) if accounts is None else rows.filter(account__in=accounts)
+    rows = rows.filter(Q(account__isnull=True) if accounts is None else Q(account__in=accounts))
     found: dict[date, Figures] = {}
     for row in rows:
         found.setdefault(row.day, Figures()).add(Figures.from_json(row.figures))
@@ -125,5 +130,5 @@ def _gaps(first: date, last: date, kept: set[date]) -> list[tuple[date, date]]:
     return gaps
 
 
-def _totals(using: str):  # type: ignore[no-untyped-def]
+def _totals(using: str) -> QuerySet[DailyRollup]:
     return DailyRollup.objects.using(using).filter(account__isnull=True)

@@ -23,6 +23,7 @@ from django.db import (
 )
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from cdrs import rollup
 from cdrs.delivery import Deliverer, Rejected, SinkUnavailable
 from cdrs.models import CDR
 from cdrs.record import CallRecord
@@ -100,7 +101,7 @@ class DatabaseSink:
             except BadRecord as error:
                 rejected.append(Rejected(record, str(error)))
         try:
-            self._insert(connection, [row for _, row in rows])
+            self._insert(connection, rows)
         except _RECORDS_FAULT:
             rejected += self._insert_one_by_one(connection, rows)
         return rejected
@@ -112,19 +113,23 @@ class DatabaseSink:
         rejected = []
         for record, row in rows:
             try:
-                self._insert(connection, [row])
+                self._insert(connection, [(record, row)])
             except _RECORDS_FAULT as error:
                 rejected.append(Rejected(record, _sentence(error)))
         return rejected
 
-    def _insert(self, connection: BaseDatabaseWrapper, rows: list[_Row]) -> None:
-        if not rows:
+    def _insert(self, connection: BaseDatabaseWrapper, batch: Sequence[tuple[CallRecord, _Row]]) -> None:
+        """Store what is new, and forget the kept figures of the past days that it belongs to."""
+        if not batch:
             return
+        rows = [row for _, row in batch]
         with transaction.atomic(using=self._using), connection.cursor() as cursor:
             cursor.executemany(_INSERT, rows)
             if cursor.rowcount != len(rows):
                 for row in self._missing(rows):
                     _insert_renamed(cursor, row)
+            if past := rollup.past_days(record.invite_time for record, _ in batch):
+                rollup.forget(past, using=self._using)
 
     def _missing(self, rows: list[_Row]) -> list[_Row]:
         """Return the rows that were skipped although their id is not stored: those of reused Call-IDs."""

@@ -10,9 +10,9 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from contextlib import closing
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connections
 from django.db.models import QuerySet
 
@@ -34,8 +34,6 @@ class Piece(NamedTuple):
 
 def pieces(calls: QuerySet[CDR]) -> Iterator[Piece]:
     """Give the file in pieces, the line of headings first."""
-    headings = ",".join(COLUMNS)
-    yield Piece(BOM + f"{headings}\n".encode(), 0)
     if connections[calls.db].vendor == "postgresql":
         yield from _copied(calls)
     else:
@@ -45,8 +43,11 @@ def pieces(calls: QuerySet[CDR]) -> Iterator[Piece]:
 def _copied(calls: QuerySet[CDR]) -> Iterator[Piece]:
     """Let PostgreSQL write the lines."""
     connection = connections[calls.db]
-    compiler = calls.values_list(*COLUMNS).query.get_compiler(calls.db)
-    inner, params = compiler.as_sql()
+    yield Piece(BOM + ",".join(COLUMNS).encode() + b"\n", 0)
+    try:
+        inner, params = calls.values_list(*COLUMNS).query.get_compiler(calls.db).as_sql()
+    except EmptyResultSet:
+        return
     expressions = ", ".join(kind.sql.format(f'c."{name}"') for name, kind in COLUMNS.items())
     names = ", ".join(f'"{name}"' for name in COLUMNS)
     statement = f"COPY (SELECT {expressions} FROM ({inner}) AS c ({names})) TO STDOUT (FORMAT csv)"  # noqa: S608 - constants and Django's own SQL
@@ -68,21 +69,18 @@ def _written(calls: QuerySet[CDR]) -> Iterator[Piece]:
     """Write the lines here."""
     kinds = list(COLUMNS.values())
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    # With this end of line the writer quotes every cell that has a line feed or a carriage return in it.
+    writer = csv.writer(buffer, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    yield Piece(BOM, 0)
     rows = 0
-    with closing(_read(calls)) as read:
-        for values in read:
-            cells = [None if v is None else k.python(v) for k, v in zip(kinds, values, strict=True)]
-            writer.writerow(cells)
-            rows += 1
-            if rows == _CHUNK_ROWS:
-                yield Piece(buffer.getvalue().encode(), rows)
-                buffer.seek(0)
-                buffer.truncate()
-                rows = 0
-    if rows:
-        yield Piece(buffer.getvalue().encode(), rows)
-
-
-def _read(calls: QuerySet[CDR]) -> Iterator[tuple[Any, ...]]:
-    yield from calls.values_list(*COLUMNS).iterator(chunk_size=_CHUNK_ROWS)
+    for values in calls.values_list(*COLUMNS).iterator(chunk_size=_CHUNK_ROWS):
+        cells = [None if v is None else k.python(v) for k, v in zip(kinds, values, strict=True)]
+        writer.writerow(cells)
+        rows += 1
+        if rows == _CHUNK_ROWS:
+            yield Piece(buffer.getvalue().encode(), rows)
+            buffer.seek(0)
+            buffer.truncate()
+            rows = 0
+    yield Piece(buffer.getvalue().encode(), rows)

@@ -63,7 +63,7 @@ def file(request: HttpRequest, reader: Reader) -> HttpResponseBase:
     """Return the CSV file as a stream."""
     search, _ = _search(request, reader)
     token = request.GET.get("token", "")
-    progress = Progress(token=token if is_token(token) else new_token(), user_id=request.user.pk)
+    progress = Progress(token=token if is_token(token) else new_token(), user_id=_login(request))
     try:
         stream = Stream(partial(_pieces, search, reader.accounts), progress)
     except TooManyExports:
@@ -79,7 +79,7 @@ def file(request: HttpRequest, reader: Reader) -> HttpResponseBase:
 
 def progress_context(request: HttpRequest) -> dict[str, Any]:
     """Return what the frame with the progress shows."""
-    progress = Progress.of(request.GET.get("token", ""), request.user.pk)
+    progress = Progress.of(request.GET.get("token", ""), _login(request))
     of = request.GET.get("of", "")
     expected = int(of) if of.isascii() and of.isdigit() and len(of) < 12 else 0
     is_over = progress is not None and progress.state != "running"
@@ -102,6 +102,10 @@ def estimate(search: Search, accounts: frozenset[str] | None) -> tuple[int, bool
 
 def _pieces(search: Search, accounts: frozenset[str] | None) -> Any:
     return pieces(matching(search, accounts))
+
+
+def _login(request: HttpRequest) -> int:
+    return int(request.user.pk or 0)
 
 
 def _search(request: HttpRequest, reader: Reader) -> tuple[Search, SearchForm]:

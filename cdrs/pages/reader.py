@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from accounts.choices import Permission
@@ -53,8 +53,8 @@ class Reader:
     def _named(self, chosen: str = "") -> QuerySet[Account, tuple[uuid.UUID, str]]:
         accounts = Account.objects.values_list("pk", "name")
         if self.accounts is not None:
-            accounts = accounts.filter(pk__in=self.accounts)
-        return accounts.filter(pk=_uuid(chosen)) if chosen else accounts
+            accounts = accounts.filter(Q(pk__in=self.accounts))
+        return accounts.filter(Q(pk=_uuid(chosen))) if chosen else accounts
 
 
 def _uuid(text: str) -> uuid.UUID | None:

@@ -13,14 +13,15 @@ from datetime import date, timedelta
 from typing import Any, Final
 
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import HttpRequest
 from django.utils.timezone import localdate
 
-from cdrs.aggregate import midnight, peaks, started_in
+from cdrs.aggregate import midnight, of_accounts, peaks, started_in
 from cdrs.choices import Disposition, Quality
 from cdrs.drawing import Bar, bars, heat_step
 from cdrs.figures import HOURS, Figures
-from cdrs.forms import ANY, CAUSES, WEEKDAYS
+from cdrs.forms import ANY, CAUSES, FIRST_DAY, LAST_DAY, WEEKDAYS
 from cdrs.models import CDR
 from cdrs.pages.reader import Reader
 from cdrs.presentation import TONE_OF_DISPOSITION, TONE_OF_QUALITY, list_url, with_query
@@ -65,10 +66,11 @@ class DaysForm(forms.Form):
     account = forms.ChoiceField(choices=[ANY], required=False, label="Account")
 
     def __init__(self, *args: Any, accounts: list[tuple[str, str]], **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
         for name, label in (("from", "From"), ("to", "To")):
             picker = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-            self.fields[name] = forms.DateField(label=label, required=False, widget=picker)
+            limits = [MinValueValidator(FIRST_DAY), MaxValueValidator(LAST_DAY)]
+            self.fields[name] = forms.DateField(label=label, required=False, widget=picker, validators=limits)
         self.fields["account"].choices = [("", "All"), *accounts]  # type: ignore[attr-defined]
         self.order_fields(["from", "to", "account"])
 
@@ -173,7 +175,7 @@ def _peak_of_today(last: date, found: dict[date, Figures], accounts: frozenset[s
     today = localdate()
     if last < today or today not in found or found[today].calls > PEAK_OF_TODAY_UP_TO:
         return 0
-    calls = CDR.objects.all() if accounts is None else CDR.objects.filter(account__in=accounts)
+    calls = of_accounts(CDR.objects.all(), accounts)
     return peaks(started_in(calls, today, today), today, today).get(None, 0)
 
 

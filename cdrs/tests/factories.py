@@ -12,7 +12,7 @@ from cdrs.models import CDR
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
 
-def make_call(**values: Any) -> CDR:
+def make_call(using: str = "default", **values: Any) -> CDR:
     """Store a call from Alice to Bob that she gave up."""
     defaults = {
         "call_id": uuid.uuid4().hex,
@@ -26,10 +26,12 @@ def make_call(**values: Any) -> CDR:
         "hangup_by": "caller",
         **values,
     }
-    return CDR.objects.create(**{"end_time": defaults["invite_time"] + timedelta(seconds=67), **defaults})
+    return CDR.objects.using(using).create(
+        **{"end_time": defaults["invite_time"] + timedelta(seconds=67), **defaults}
+    )
 
 
-def make_answered(**values: Any) -> CDR:
+def make_answered(using: str = "default", **values: Any) -> CDR:
     """Store a call that was answered after 4.2 s and lasted 63 s."""
     started = values.get("invite_time", NOON)
     answered = {
@@ -40,4 +42,4 @@ def make_answered(**values: Any) -> CDR:
         "hangup_cause": "normal",
         "mos_score": 4.31,
     }
-    return make_call(**{**answered, **values})
+    return make_call(using, **{**answered, **values})

@@ -93,6 +93,14 @@ def test_a_condition_that_is_none_is_told_at_its_field_and_asks_for_nothing(
     assert "Select a valid choice" in text and "Enter a valid date/time" in text and "Alice" in text
 
 
+@pytest.mark.parametrize(
+    "moment", ["0001-01-01", "1969-12-31T23:59", "9999-12-31T23:59", "2030-13-01", "now"]
+)
+def test_a_time_without_calls_is_refused(admin_client: Client, list_url: str, moment: str) -> None:
+    for name in ("from", "to"):
+        assert "calls-error" in page(admin_client, list_url, **{name: moment})
+
+
 def test_each_condition_can_be_dropped_by_a_link(admin_client: Client, list_url: str) -> None:
     text = page(admin_client, list_url, q="1001", disposition="BUSY", hour="0")
     assert "?disposition=BUSY&amp;hour=0" in text and "?q=1001&amp;disposition=BUSY" in text
