@@ -57,6 +57,8 @@ COMMIT_DELAY_S = 0.015
 """How long an ended call waits for others to share its disk sync; its BYE waits as long."""
 DELIVERY_GATHER_S = 0.25
 """How long a journalled record waits for others to share its way to the database."""
+MEDIA_WAIT_S = 0.5
+"""Longest time that the start waits for an RTP manager; without one, phones can register at least."""
 HANG_UP_GRACE_S = 3.0
 """Longest time that a stop waits for the records of the calls that it ends."""
 
@@ -186,6 +188,7 @@ class SignalingApp:
         await self.directory.start()
         await self._restore_bindings()
         await self.pool.start()
+        await self._wait_for_media()
         await self.live.start()
         self.meter.start()
         await self.transport.start()
@@ -205,6 +208,12 @@ class SignalingApp:
         await self.directory.stop()
         await self.journal.close()
         await asyncio.to_thread(self.writer.stop)
+
+    async def _wait_for_media(self) -> None:
+        """Give the RTP managers a moment to be there, so that the first call is not refused for want of one."""
+        deadline = self.node.loop.time() + MEDIA_WAIT_S
+        while not any(each.healthy for each in self.pool.nodes) and self.node.loop.time() < deadline:
+            await asyncio.sleep(0.01)
 
     async def _restore_bindings(self) -> None:
         now = self.node.loop.time()

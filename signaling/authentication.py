@@ -54,6 +54,8 @@ class AuthenticationConfig:
     """Offered algorithms in this order."""
     nonce_lifetime_s: float = 300.0
     """Life of a nonce."""
+    md5_only_agents: tuple[str, ...] = ()
+    """Beginnings of the User-Agent of phones that give up when MD5 is not the only algorithm offered."""
 
     @classmethod
     def from_settings(cls, settings: Any) -> AuthenticationConfig:
@@ -63,6 +65,7 @@ class AuthenticationConfig:
             secret=hashlib.blake2b(key, person=b"digest nonces").digest(),
             algorithms=tuple(settings.DIGEST_ALGORITHMS.upper().split(",")),
             nonce_lifetime_s=settings.NONCE_LIFETIME_S,
+            md5_only_agents=tuple(agent for agent, _ in settings.MD5_ONLY_AGENTS),
         )
 
 
@@ -102,6 +105,7 @@ class Authenticator:
         self._directory = directory
         self._guard = guard
         self._algorithms = config.algorithms
+        self._md5_only_agents = config.md5_only_agents
         self._nonces = NonceFactory(config.secret, config.nonce_lifetime_s)
         self._counter = NonceCounter(config.nonce_lifetime_s, MAX_NONCES)
         self._salt = salt
@@ -243,9 +247,16 @@ class Authenticator:
         )
         response.headers.set_all(
             "Proxy-Authenticate" if proxy else "WWW-Authenticate",
-            [f'{start}, algorithm={algorithm}, qop="auth"' for algorithm in self._algorithms],
+            [f'{start}, algorithm={algorithm}, qop="auth"' for algorithm in self._offered(request)],
         )
         return Refused(response)
+
+    def _offered(self, request: SipRequest) -> tuple[str, ...]:
+        """Return the algorithms to offer: MD5 alone to phones that give up on two challenges (RFC 8760 2.4)."""
+        agents = self._md5_only_agents
+        if agents and (request.headers.get("User-Agent") or "").startswith(agents) and MD5 in self._algorithms:
+            return (MD5,)
+        return self._algorithms
 
 
 def owns(directory: Directory, user: UserInfo, account: AccountInfo, uri: SipUri) -> bool:

@@ -156,6 +156,12 @@ DIGEST_ALGORITHMS = env.choice(
     roles=[SIGNALING],
     help="Digest algorithms offered, in this order",
 )
+MD5_ONLY_AGENTS = env.pairs(
+    "MD5_ONLY_AGENTS",
+    "baresip v0,baresip v1",
+    roles=[SIGNALING],
+    help="Beginnings of the User-Agent of old phones that give up when SHA-256 is offered beside MD5",
+)
 NONCE_LIFETIME_S = env.seconds(
     "NONCE_LIFETIME_S", 300, minimum=1, roles=[SIGNALING], help="Life of a digest nonce, in seconds"
 )

@@ -68,6 +68,15 @@ def test_it_challenges_with_every_algorithm_in_the_configured_order(proxy, statu
     assert all(c.qop == ("auth",) and not c.stale for c in challenges(result.response))
 
 
+def test_it_offers_md5_alone_to_phones_that_give_up_on_more():
+    authenticator = make_authenticator(md5_only_agents=("oldphone v1",))
+    offered = {
+        agent: [c.algorithm for c in challenges(check(authenticator, **{"User-Agent": agent}).response)]
+        for agent in ("oldphone v1.0.0 (x86)", "newphone v4")
+    }
+    assert offered == {"oldphone v1.0.0 (x86)": ["MD5"], "newphone v4": ["MD5", "SHA-256"]}
+
+
 @pytest.mark.parametrize("index", [0, 1])
 def test_it_lets_the_right_password_in_with_either_algorithm(authenticator, index):
     assert log_in(authenticator, index=index) == Authenticated(ALICE, ALPHA)
