@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The memory of the roles with calls up, against the limits of the deployment: ``python -m bench.memory``.
 
-SIPp holds the calls, with RTP in both directions; the ui is asked for its pages meanwhile. A role's memory is the sum
-over its processes of what each holds alone plus its share of what it shares (PSS), at the end and at its highest.
+SIPp holds the calls, with RTP in both directions; the ui is asked for its pages meanwhile. A role's memory is that of
+all its processes: what each holds alone, and what they share, once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from bench.processes import program, stop, wait_until
 from bench.report import Report
 from bench.signalling import CALLEE, CALLER, CDR_TIMEOUT_S, Switchboard
 from tests.deploy.manifests import Manifests, render
+from tests.deploy.memory import memory_mib
 from tests.ports import wait_until_bound
 from tests.stack import ROOT, Stack, make_template, password
 
@@ -43,19 +44,6 @@ class Memory:
 
     idle: float = 0.0
     samples: list[float] = field(default_factory=list)
-
-
-def memory_mib(pid: int) -> float:
-    """Return the memory of a process and all that it started; one that ends meanwhile counts nothing."""
-    total_kib, waiting = 0, [pid]
-    while waiting:
-        proc = Path(f"/proc/{waiting.pop()}")
-        with suppress(OSError):
-            lines = (proc / "smaps_rollup").read_text().splitlines()
-            total_kib += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-            for task in proc.glob("task/*/children"):
-                waiting += [int(child) for child in task.read_text().split()]
-    return total_kib / 1024
 
 
 @contextmanager
@@ -149,7 +137,7 @@ def measure(report: Report, *, count: int, hold_s: float) -> bool:
     manifests = Manifests(render())
     limits = {role: manifests.pods(role)[0].container["resources"]["limits"]["memory"] for role in ROLES}
     report.table(
-        f"Memory with {count} calls, MiB (PSS of all processes of a role)",
+        f"Memory with {count} calls, MiB (all processes of a role)",
         ["role", "before", "highest", "limit"],
         [
             [role, f"{found.idle:.0f}", f"{max(found.samples):.0f}", limits[role].removesuffix("Mi")]

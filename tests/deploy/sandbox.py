@@ -16,6 +16,8 @@ from pathlib import Path, PurePosixPath
 
 import switchboard_engine
 
+from tests.deploy.memory import memory_mib, processes_of
+
 VENV = Path(sys.prefix)
 SYSTEM = ("/usr", "/sys", "/etc/ssl", "/etc/ld.so.cache")
 MERGED = {"/bin": "usr/bin", "/sbin": "usr/sbin", "/lib": "usr/lib", "/lib64": "usr/lib64"}
@@ -112,21 +114,11 @@ class Running:
 
     def processes(self) -> list[int]:
         """Return the process ids of it and of what it started."""
-        found, waiting = [], [self.pid]
-        while waiting:
-            pid = waiting.pop()
-            found.append(pid)
-            for task in Path(f"/proc/{pid}/task").glob("*/children"):
-                waiting += [int(child) for child in task.read_text().split()]
-        return found
+        return processes_of(self.pid)
 
     def memory_mib(self) -> float:
-        """Return the memory that only it holds, and its share of what it shares, in MiB."""
-        total_kib = 0
-        for pid in self.processes():
-            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-            total_kib += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-        return total_kib / 1024
+        """Return its memory, see `tests.deploy.memory`."""
+        return memory_mib(self.pid)
 
 
 def _system_mounts() -> list[Mount]:

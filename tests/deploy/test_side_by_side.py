@@ -186,7 +186,7 @@ def test_the_processes_fit_the_limits_and_run_as_the_user_of_the_image(node: Nod
 
 def test_pods_are_replaced_one_after_the_other(node: Node, tmp_path: Path) -> None:
     with phone(0, tmp_path) as caller:
-        for name in ("ui-0", "rtpmanager-0", "rtpmanager-1"):
+        for name in ("ui-0", "rtpmanager-0", "rtpmanager-1", "signaling-0"):
             node.replace(name)
         caller.order("call", number="600")
         caller.wait_for("call_established")
