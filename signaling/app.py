@@ -212,7 +212,7 @@ class SignalingApp:
     async def _wait_for_media(self) -> None:
         """Give the RTP managers a moment to be there, so that the first call is not refused for want of one."""
         deadline = self.node.loop.time() + MEDIA_WAIT_S
-        while not any(each.healthy for each in self.pool.nodes) and self.node.loop.time() < deadline:
+        while not any(each.healthy for each in self.pool.nodes) and self.node.loop.time() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
     async def _restore_bindings(self) -> None:
