@@ -121,6 +121,10 @@ class ControlClients:
         client = self._clients.get(client_id)
         return client is not None and client.absent_since is None
 
+    def present(self) -> int:
+        """Return how many clients are connected."""
+        return sum(client.absent_since is None for client in self._clients.values())
+
     def emit(self, client_id: str, event: MediaEvent) -> None:
         """Send an event to its owner; nobody's events are dropped."""
         client = self._clients.get(client_id)

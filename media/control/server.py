@@ -7,13 +7,16 @@ import asyncio
 import errno
 import logging
 import socket
+from collections.abc import Sequence
 
 from media.control.config import RtpConfig
+from media.control.departure import Departure
 from media.control.engine_port import MediaEngine
 from media.control.grpc_setup import KEEPALIVE_OPTIONS, grpc
 from media.control.manager import SessionManager
 from media.control.playback import PromptSource
 from media.control.service import RtpManagerService
+from media.control.signaling_api import SignalingApi
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +72,23 @@ class RtpServer:
             raise CannotListen(f"gRPC cannot listen on {self.config.grpc_target}: {error}") from error
         await self._grpc.start()
         self.manager.start()
+
+    async def leave(self, apis: Sequence[SignalingApi], grace_s: float) -> None:
+        """Take no more calls, and return when those that there are have been taken away or have ended.
+
+        Args:
+            apis: the signaling nodes to ask to take them away.
+            grace_s: longest time that this takes.
+        """
+        self.manager.admission.is_draining = True
+        departure = Departure(
+            self.config.node_id,
+            apis,
+            grace_s=grace_s,
+            sessions=lambda: len(self.manager.sessions),
+            clients=self._service.clients.present,
+        )
+        await departure.run()
 
     async def stop(self) -> None:
         """Stop listening, end all streams and all sessions."""

@@ -48,6 +48,7 @@ class RtpManagerService:
         self._control = ControlStreams(manager, self._runner, clients)
         manager.emit = clients.emit
         manager.is_present = clients.is_present
+        self.clients = clients
 
     def handler(self) -> grpc.GenericRpcHandler[Any, Any]:
         """Return what a gRPC server needs to serve all calls."""

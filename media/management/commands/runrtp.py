@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """``manage.py runrtp``: the rtpmanager role."""
 
+from __future__ import annotations
+
 import argparse
 import asyncio
 import gc
 import signal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvloop
@@ -17,6 +19,9 @@ from media.control.security import GrpcSecurity
 from switchboard import env, logs
 from switchboard.metrics.numbers import LagMeter
 from switchboard.metrics.server import CannotServe, serve_metrics
+
+if TYPE_CHECKING:
+    from media.control.server import RtpServer
 
 log = structlog.get_logger("switchboard.rtpmanager")
 
@@ -102,12 +107,24 @@ async def serve(config: RtpConfig) -> None:
     waiting = asyncio.ensure_future(signalled.wait())
     await asyncio.wait((waiting, server.failed), return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
+    if not server.failed.done():
+        await _leave(server)
     log.info("rtpmanager stops", sessions=len(server.manager.sessions))
     lag.stop()
     await metrics.stop()
     await server.stop()
     if server.failed.done():
         raise CannotRun(server.failed.result())
+
+
+async def _leave(server: RtpServer) -> None:
+    """Have the calls taken away; an engine that fails meanwhile ends the wait."""
+    from media.control.signaling_api import SignalingApi
+
+    apis = [SignalingApi(url, settings.SIGNALING_API_TOKEN) for url in settings.SIGNALING_API_URL]
+    leaving = asyncio.ensure_future(server.leave(apis, settings.DRAIN_GRACE_S))
+    await asyncio.wait((leaving, server.failed), return_when=asyncio.FIRST_COMPLETED)
+    leaving.cancel()
 
 
 def _make_engine(config: RtpConfig) -> Any:
