@@ -27,7 +27,7 @@ class CountingNode:
 
 async def test_calls_that_end_together_share_a_batch_and_get_their_own_counters():
     node = CountingNode()
-    first, second = release(node, ["1", "2"]), release(node, ["3"])  # type: ignore[arg-type]
+    first, second = release(node, ["1", "2"]), release(node, ["3"])
     counted = [[reply.stats.packets_received for reply in await future] for future in (first, second)]
     assert counted == [[1, 2], [3]]
     assert node.batches == [["1", "2", "3"]]
@@ -35,13 +35,13 @@ async def test_calls_that_end_together_share_a_batch_and_get_their_own_counters(
 
 async def test_a_call_that_ends_later_gets_a_batch_of_its_own():
     node = CountingNode()
-    await release(node, ["1"])  # type: ignore[arg-type]
-    await release(node, ["2"])  # type: ignore[arg-type]
+    await release(node, ["1"])
+    await release(node, ["2"])
     assert node.batches == [["1"], ["2"]]
 
 
 async def test_a_caller_that_gave_up_waiting_disturbs_nobody():
     node = CountingNode()
-    gone, there = release(node, ["1"]), release(node, ["2"])  # type: ignore[arg-type]
+    gone, there = release(node, ["1"]), release(node, ["2"])
     gone.cancel()
     assert [reply.stats.packets_received for reply in await there] == [2]
