@@ -14,6 +14,7 @@ from typing import Protocol
 import structlog
 
 from signaling.changes import Changes
+from signaling.log_facts import facts_of
 from signaling.sip import Flow, NameAddr, RemoteProtocolError, SipRequest, SipResponse, SipUri
 from signaling.sip.dialog import Dialog
 from signaling.sip.endpoint import Endpoint
@@ -250,11 +251,11 @@ class SipNode:
         try:
             handle(self, event)
         except RemoteProtocolError as error:
-            log.info("sip.refused", error=str(error), call_id=_call_id_of(event))
+            log.info("sip.refused", error=str(error), **facts_of(event, self.dialogs))
             if isinstance(event, RequestReceived):
                 self.respond_stateless(event, event.request.response(error.status_hint, error.reason))
         except Exception:
-            log.exception("sip.handler_failed", call_id=_call_id_of(event))
+            log.exception("sip.handler_failed", **facts_of(event, self.dialogs))
             if isinstance(event, RequestReceived):
                 self.respond_stateless(event, event.request.response(500))
 
@@ -308,12 +309,6 @@ class SipNode:
         log.debug(
             "sip.malformed", source=event.flow.remote[0], error=str(event.error), answered=event.answered
         )
-
-
-def _call_id_of(event: object) -> str | None:
-    """Return the Call-ID of the message that an event brought, as far as it has one."""
-    message = getattr(event, "request", None) or getattr(event, "response", None)
-    return None if message is None else message.headers.get("Call-ID")
 
 
 _DISPATCH: dict[type, Callable[..., None]] = {

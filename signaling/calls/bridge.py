@@ -68,7 +68,7 @@ async def _relay_update(call: Call, leg: Leg, other: Leg, update: Update) -> Non
         leg.send(await call.media.relay_update(leg is call.caller, update, ask_peer))
         call.notify.holds(leg.label, holding=call.media.offers_hold(leg is call.caller))
     except MediaRefused as refused:
-        call.log.warning("call.update_refused", detail=refused.detail)
+        call.log.warning("call.update_refused", leg=leg.label, detail=refused.detail)
         leg.send(UpdateRefused(refused.failure))
     except PeerRefused as refused:
         leg.send(UpdateRefused(refused.failure))

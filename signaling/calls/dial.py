@@ -111,7 +111,7 @@ async def _early_media(call: Call, media: CallMedia, branch: Branch, event: Earl
     try:
         sdp = await media.connect(branch.session_id, event.sdp, branch.leg.remote_ip)
     except MediaRefused as refused:
-        call.log.warning("call.early_media_refused", detail=refused.detail)
+        call.log.warning("call.early_media_refused", leg=branch.leg.label, detail=refused.detail)
         return
     if call.record.ring_time is None:
         call.record.ring_time = call.services.wall()
@@ -130,7 +130,7 @@ async def _answered(
     try:
         sdp = await media.connect(branch.session_id, event.sdp, branch.leg.remote_ip)
     except MediaRefused as refused:
-        call.log.warning("call.answer_refused", detail=refused.detail)
+        call.log.warning("call.answer_refused", leg=branch.leg.label, detail=refused.detail)
         branch.leg.send(HangUp(EndReason.MEDIA_ERROR))
         branches[branch.leg] = branch
         return refused.failure

@@ -7,8 +7,6 @@ import asyncio
 from collections import Counter
 from dataclasses import dataclass
 
-import structlog
-
 from cdrs.record import EndReason
 from signaling.calls import failures
 from signaling.calls.call import Call
@@ -17,8 +15,6 @@ from signaling.calls.failures import CallFailure
 from signaling.calls.leg import Leg
 from signaling.calls.ports import CallRequest, CallServices
 from signaling.directory import AccountInfo, UserInfo
-
-log = structlog.get_logger("switchboard.calls")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +84,7 @@ class CallManager:
         _decrement(self._per_account, call.request.account.id)
         _decrement(self._per_user, call.request.caller.id)
         if not task.cancelled() and task.exception() is not None:
-            log.error("call.task_failed", call_id=call.request.sip_call_id, exc_info=task.exception())
+            call.log.error("call.task_failed", exc_info=task.exception())
 
 
 def _decrement(counter: Counter[str], key: str) -> None:

@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import structlog
 from google.protobuf.message import Message
 
 from media.control.gen import rtpmanager_pb2 as pb
@@ -29,8 +28,6 @@ from signaling.calls.failures import CallFailure
 from signaling.calls.sessions import SessionBook
 from signaling.mediapool import ErrorCode, MediaError, MediaNode, NodeLost
 from signaling.mediapool.release import release
-
-log = structlog.get_logger("switchboard.calls")
 
 FAILURES: dict[ErrorCode, CallFailure] = {
     ErrorCode.INVALID_ARGUMENT: failures.NOT_ACCEPTABLE,
@@ -150,7 +147,7 @@ class NodeSessions:
                 if not isinstance(reply, MediaError):
                     counted[session_id] = reply.stats
         except TimeoutError:
-            log.warning("media.close_timeout", call_id=self._call_id, rtp_manager=self.node.node_id)
+            self._book.log.warning("media.close_timeout", rtp_manager=self.node.node_id)
         for session_id, session in closed.items():
             self._book.closed(session, counted.get(session_id))
         return counted

@@ -50,7 +50,8 @@ class CallNotifier:
         self._call = call
         self._bus = call.services.bus
         self._changes = call.services.changes
-        self.log = log.bind(call_id=call.request.sip_call_id, account=call.request.account.domain)
+        self.log = log.bind(call_id=call.request.sip_call_id, account=call.request.account.domain, leg="A")
+        """Every line names a leg: A, the caller's, also stands for the call as a whole."""
         self.stage = CallStage.RECEIVED
         self.bridge_id: str | None = None
         self.held_by: tuple[str, ...] = ()
@@ -89,7 +90,7 @@ class CallNotifier:
     def answered(self, leg: str | None) -> None:
         """A leg was answered; None: the dialplan answers the caller itself."""
         record = self._call.record
-        self.log.info("call.answered", callee=record.callee_number, leg=leg)
+        self.log.info("call.answered", callee=record.callee_number, leg=leg or "A")
         self._enter(CallStage.ANSWERED)
         if self._bus.active:
             setup_s = max(self._call.services.loop.time() - self._call.started_at, 0.0)

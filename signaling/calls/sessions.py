@@ -11,10 +11,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from media.control.gen import rtpmanager_pb2 as pb
 
 if TYPE_CHECKING:
     from signaling.calls.call import Call
+
+log = structlog.get_logger("switchboard.calls")
 
 STATES: dict[int, str] = {
     pb.SESSION_STATE_CREATED: "created",
@@ -61,6 +65,11 @@ class SessionBook:
     def __init__(self, call: Call | None) -> None:
         self._call = call
         self.sessions: dict[str, MediaSession] = {}
+
+    @property
+    def log(self) -> Any:
+        """Writes log lines about the call."""
+        return log if self._call is None else self._call.log
 
     def open(self, session_id: str, leg: str, rtp_manager: str) -> None:
         """Note that a session is about to be asked for, of the RTP manager of that name."""
