@@ -45,8 +45,8 @@ DEFAULTS = {
     "UI_LOGLEVEL": "info",
     "UI_PORT": "3000",
     "UI_BIND": "0.0.0.0",
+    "UI_BACKENDS": "local=http://127.0.0.1:8080",
 }
-LATER = ("REDIS_ADDR", "NATS_URL", "UI_BACKENDS")
 
 
 @pytest.fixture(scope="module")

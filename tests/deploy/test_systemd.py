@@ -18,8 +18,8 @@ UNITS = ROOT / "deploy" / "systemd"
 SERVICES = sorted(path.name for path in UNITS.glob("*.service"))
 WORST_EXPOSURE = 15
 """Tenths: ``systemd-analyze security`` calls everything below 2.0 OK."""
-OWN = {"SIGNALING_API_URL", "SIGNALING_API_TOKEN_FILE", "DJANGO_SETTINGS_MODULE", "PYTHONUNBUFFERED"}
-LATER = {"REDIS_ADDR", "NATS_URL", "UI_BACKENDS"}
+OWN = {"DJANGO_SETTINGS_MODULE", "PYTHONUNBUFFERED"}
+LATER = {"REDIS_ADDR", "NATS_URL"}
 
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
 
