@@ -39,6 +39,14 @@ class Differences(HistoricalRecordContextHelper):  # type: ignore[misc]
 class HistoryAdmin(SimpleHistoryAdmin):  # type: ignore[misc]
     """Adds the history pages; stands before `TenantAdmin` among the bases."""
 
+    object_history_list_template = "admin/history/versions.html"
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """List the versions of a row, each with what it changed."""
+        titles = {"titles": ("Version", "What", "Who", "Changes")}
+        page: HttpResponse = super().history_view(request, object_id, {**(extra_context or {}), **titles})
+        return page
+
     def get_history_queryset(
         self, request: HttpRequest, history_manager: Any, pk_name: str, object_id: Any
     ) -> QuerySet[Any]:

@@ -14,6 +14,7 @@ from django.apps import apps
 if TYPE_CHECKING:
     from django import forms
     from django.contrib import admin
+    from django.contrib.admin.forms import AdminAuthenticationForm as LoginForm
     from django.contrib.admin.widgets import AdminTextareaWidget as Textarea
     from django.contrib.admin.widgets import AdminTextInputWidget as TextInput
     from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm
@@ -28,12 +29,14 @@ elif apps.is_installed("unfold"):
     from django.forms import ModelForm
     from unfold.admin import ModelAdmin, TabularInline
     from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+    from unfold.forms import AuthenticationForm as LoginForm
     from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget as CheckboxList
     from unfold.widgets import UnfoldAdminTextareaWidget as Textarea
     from unfold.widgets import UnfoldAdminTextInputWidget as TextInput
     from unfold.widgets import UnfoldBooleanSwitchWidget as Checkbox
 else:
     from django.contrib.admin import ModelAdmin, TabularInline
+    from django.contrib.admin.forms import AdminAuthenticationForm as LoginForm
     from django.contrib.admin.widgets import AdminTextareaWidget as Textarea
     from django.contrib.admin.widgets import AdminTextInputWidget as TextInput
     from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm
@@ -46,6 +49,7 @@ __all__ = [
     "AdminPasswordChangeForm",
     "Checkbox",
     "CheckboxList",
+    "LoginForm",
     "ModelAdmin",
     "ModelForm",
     "TabularInline",

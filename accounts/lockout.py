@@ -11,10 +11,11 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
-from django.contrib.admin.forms import AdminAuthenticationForm
 from django.forms.utils import ErrorDict
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+
+from accounts.admin_theme import LoginForm
 
 
 def locked_out(
@@ -22,7 +23,7 @@ def locked_out(
 ) -> HttpResponse:
     """Return the login page with the reason (``AXES_LOCKOUT_CALLABLE``)."""
     minutes = max(1, round(settings.LOGIN_LOCKOUT_S / 60))
-    form = AdminAuthenticationForm(request)
+    form = LoginForm(request)
     # Validating the form would try the password.
     vars(form).update(cleaned_data={}, _errors=ErrorDict())
     form.add_error(

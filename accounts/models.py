@@ -83,6 +83,8 @@ class User(RevisionedModel):
     password_pending = False
     """Whether a new password was set or is about to be: then user name and account may change."""
     _stored_identity: tuple[Any, ...] | None = None
+    _change_reason: str | None = None
+    """What the history says about the next save."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="users")
@@ -148,6 +150,7 @@ class User(RevisionedModel):
     def save(self, *args: Any, **kwargs: Any) -> None:
         super().save(*args, **kwargs)
         self._stored_identity = self._identity()
+        self._change_reason = None
 
     def follow(self, stored: User) -> None:
         """Count as a changed copy of a stored row, for an object that was not read from the table."""
@@ -159,6 +162,8 @@ class User(RevisionedModel):
         self.password_hash = hashes.md5
         self.password_hash_sha256 = hashes.sha256
         self.password_pending = True
+        if not self._state.adding:
+            self._change_reason = "New SIP password"
 
     def check_password(self, password: str) -> bool:
         """Return whether the stored hashes are those of ``password``."""

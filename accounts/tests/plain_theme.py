@@ -33,8 +33,24 @@ def walk() -> list[str]:
     for model in admin.site._registry:
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
         pages += [f"{name}_changelist", f"{name}_add"]
-    statuses = {page: client.get(reverse(page)).status_code for page in pages}
-    return [f"{page} {status}" for page, status in statuses.items() if status not in (200, 403)]
+    addresses = [*map(reverse, pages), *_history_pages()]
+    statuses = {address: client.get(address).status_code for address in addresses}
+    return [f"{address} {status}" for address, status in statuses.items() if status not in (200, 403)]
+
+
+def _history_pages() -> list[str]:
+    from django.urls import reverse
+
+    from accounts.models import Account
+
+    account = Account.objects.create(name="Alpha", domain="alpha.example")
+    account.name = "Beta"
+    account.save()
+    first = account.history.earliest()
+    return [
+        reverse("admin:accounts_account_history", args=[account.pk]),
+        reverse("admin:accounts_account_simple_history", args=[account.pk, first.pk]),
+    ]
 
 
 if __name__ == "__main__":

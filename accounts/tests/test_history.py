@@ -96,6 +96,15 @@ def test_no_hash_is_kept_or_shown_in_a_history(client: Client, people: People) -
         assert secret not in pages
 
 
+def test_a_new_password_is_told_as_such(client: Client, people: People) -> None:
+    user = make_user(people.alpha)
+    client.force_login(people["alice"])
+    edit(client, user, typed_password="another horse")
+    edit(client, user, display_name="Alicia")
+    reasons = user.history.order_by("history_id").values_list("history_change_reason", flat=True)
+    assert list(reasons) == [None, "New SIP password", None]
+
+
 def test_a_deleted_user_comes_back_with_a_new_password(client: Client, people: People) -> None:
     user = make_user(people.alpha, "1001")
     key = user.pk
