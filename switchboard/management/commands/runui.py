@@ -5,11 +5,11 @@ import argparse
 from typing import Any
 
 from daphne.endpoints import build_endpoint_description_strings
-from daphne.server import Server
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from switchboard import env, logs
+from switchboard.patient_server import PatientServer
 from switchboard.ports import WantedPort, problem_with
 
 
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
         from switchboard.asgi import application
 
-        Server(
+        PatientServer(
             application=application,
             endpoints=build_endpoint_description_strings(host=settings.UI_BIND, port=settings.UI_PORT),
             server_name="Switchboard",

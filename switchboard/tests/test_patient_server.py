@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Responses flow as fast as they are read. The server runs in a process of its own: its reactor starts only once."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import IO
+
+import pytest
+
+from tests.postgres import free_port
+
+PIECES, PIECE_BYTES = 300, 100_000
+CHILD = f"""
+import asyncio, sys
+from daphne.endpoints import build_endpoint_description_strings
+from switchboard import patient_server
+
+patient_server.STALLED_S = float(sys.argv[2])
+
+async def application(scope, receive, send):
+    print("begun", flush=True)
+    await receive()
+    gone = asyncio.ensure_future(receive())
+    await send({{"type": "http.response.start", "status": 200, "headers": []}})
+    for number in range({PIECES}):
+        await send({{"type": "http.response.body", "body": b"x" * {PIECE_BYTES}, "more_body": True}})
+        await asyncio.sleep(0)
+        if gone.done():
+            break
+        print("sent", flush=True)
+    await send({{"type": "http.response.body", "body": b""}})
+    print("over", flush=True)
+
+patient_server.PatientServer(
+    application=application,
+    endpoints=build_endpoint_description_strings(host="127.0.0.1", port=int(sys.argv[1])),
+    ready_callable=lambda: print("ready", flush=True),
+).run()
+"""
+
+
+class Served:
+    """A server that streams 30 MB to whoever connects, and tells what it sent."""
+
+    def __init__(self, stalled_s: float) -> None:
+        self.port = free_port()
+        command = [sys.executable, "-c", CHILD, str(self.port), str(stalled_s)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        self.told: IO[str] = self.process.stdout
+        assert self.told.readline() == "ready\n"
+
+    @contextlib.contextmanager
+    def request(self) -> Iterator[socket.socket]:
+        """Send a request whose answer is not read yet."""
+        with socket.create_connection(("127.0.0.1", self.port)) as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+            client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            assert self.told.readline() == "begun\n"
+            yield client
+
+
+@pytest.fixture
+def serve() -> Iterator[type[Served]]:
+    started: list[Served] = []
+
+    class Started(Served):
+        def __init__(self, stalled_s: float) -> None:
+            super().__init__(stalled_s)
+            started.append(self)
+
+    yield Started
+    for served in started:
+        served.process.kill()
+        served.process.wait()
+
+
+def sent_until_over(told: IO[str]) -> int:
+    """Return how many pieces were sent by the end of the response."""
+    return sum(line == "sent\n" for line in iter(told.readline, "over\n"))
+
+
+def test_a_response_arrives_whole_however_slowly_it_is_read(serve: type[Served]) -> None:
+    served = serve(30.0)
+    with served.request() as client:
+        time.sleep(0.3)
+        received = 0
+        while data := client.recv(65536):
+            received += len(data)
+    assert received > PIECES * PIECE_BYTES and sent_until_over(served.told) == PIECES
+
+
+def test_little_is_sent_to_a_reader_that_takes_nothing_and_it_is_given_up(serve: type[Served]) -> None:
+    served = serve(0.3)
+    with served.request():
+        # What the kernel's buffers on both sides hold, and no more.
+        assert sent_until_over(served.told) < PIECES / 3
