@@ -171,7 +171,7 @@ def test_the_page_of_a_call_shows_its_line_of_time(admin_client: Client) -> None
 
 
 def test_the_page_of_a_call_says_how_it_sounded(admin_client: Client) -> None:
-    quality = {
+    quality: dict[str, Any] = {
         "rtp_packets_recv": 3150,
         "rtp_packets_sent": 3150,
         "rtp_packets_lost": 400,
