@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.stack import Stack, manage
+from tests.stack import ROOT, Stack, StackError, manage
 
 PASSWORD = "correct-horse-battery"
 CREATE_ADMIN = """
@@ -33,6 +34,22 @@ def chromium() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+def run_module(stack: Stack, module: str, *arguments: str) -> str:
+    """Run a module with a stack's environment and return what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        env=stack.environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    if done.returncode:
+        raise StackError(f"{module} ended with {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout
 
 
 def create_admin(stack: Stack) -> None:

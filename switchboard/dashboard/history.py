@@ -22,7 +22,7 @@ from cdrs.story import tell
 
 MINUTES = 60
 KEPT_S = 3.0
-FAILURES = 6
+FAILURES = 5
 _MAX_KEPT = 200
 
 

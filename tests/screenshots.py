@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures of every page, in light, in dark and 390 px wide: ``python -m tests.screenshots [DIRECTORY]``.
+
+The few that the documentation shows go to ``docs/images``, all of them to DIRECTORY (default ``var/screenshots``).
+Ends with 1 and the names of the pages that are wider than their window.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page
+
+from switchboard.dashboard.tests.fake_node import fake_node
+from tests.showcase import live_rows
+from tests.stack import ROOT, Stack, manage
+from tests.webui import PASSWORD, chromium, log_in, run_module, url_of
+
+PAGES = {
+    "dashboard": "",
+    "calls": "cdrs/cdr/",
+    "call": "cdrs/cdr/ >> table tbody a",
+    "report": "cdrs/cdr/report/",
+    "users": "accounts/user/",
+    "user": "accounts/user/ >> #result_list tbody th a",
+    "user-add": "accounts/user/add/",
+    "accounts": "accounts/account/",
+    "account": "accounts/account/ >> #result_list tbody th a",
+    "memberships": "accounts/membership/",
+    "tokens": "accounts/apitoken/",
+    "token-add": "accounts/apitoken/add/",
+    "routes": "dialplan/route/",
+    "route": "dialplan/route/ >> #result_list tbody th a",
+    "registrations": "signaling/registration/",
+    "logins": "auth/user/",
+}
+"""Name → path under ``/admin/``; after ``>>`` the first link to follow there."""
+LOOKS = {"": (1280, 980, "light"), "-dark": (1280, 980, "dark"), "-mobile": (390, 844, "light")}
+SHOWN = {"dashboard", "dashboard-dark", "dashboard-mobile", "calls", "call", "users", "routes"}
+SETTLED_MS = 1200
+
+
+@contextmanager
+def showcase() -> Iterator[Stack]:
+    """Start the ui role of an installation with made-up people and calls."""
+    with fake_node() as node, tempfile.TemporaryDirectory() as directory:
+        template = Path(directory) / "template"
+        template.mkdir()
+        stack = Stack(Path(directory) / "stack", template, env={"UI_BACKENDS": f"east={node.url}"})
+        try:
+            manage([sys.executable, "manage.py", "migrate", "--verbosity", "0"], stack.environment())
+            account_id = run_module(stack, "tests.showcase", PASSWORD).split()[-1]
+            node.tables.update(live_rows(account_id))
+            stack.run("runui")
+            yield stack
+        finally:
+            stack.stop()
+
+
+def main() -> int:
+    """Take the pictures; return 1 when a page is wider than its window."""
+    target = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "var" / "screenshots")
+    target.mkdir(parents=True, exist_ok=True)
+    with showcase() as stack, chromium() as browser:
+        wide = [name for look in LOOKS for name in _take(browser, stack, look, target)]
+    images = ROOT / "docs" / "images"
+    images.mkdir(exist_ok=True)
+    for name in SHOWN:
+        shutil.copy(target / f"{name}.png", images)
+    for name in wide:
+        print(f"{name} is wider than its window")
+    return 1 if wide else 0
+
+
+def _take(browser: Browser, stack: Stack, look: str, target: Path) -> Iterator[str]:
+    """Take all pages in one look; yields the names of those that are too wide."""
+    width, height, scheme = LOOKS[look]
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(f"{url_of(stack)}/admin/")
+    page.screenshot(path=target / f"login{look}.png")
+    log_in(page, stack)
+    for name, path in PAGES.items():
+        _open(page, f"{url_of(stack)}/admin/", path)
+        shown = f"{name}{look}" in SHOWN
+        page.screenshot(path=target / f"{name}{look}.png", full_page=not shown)
+        if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+            yield f"{name}{look}"
+    context.close()
+
+
+def _open(page: Page, base: str, path: str) -> None:
+    address, _, link = path.partition(" >> ")
+    page.goto(base + address)
+    if link:
+        with page.expect_navigation():
+            page.locator(link).first.click()
+    page.wait_for_timeout(SETTLED_MS)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
