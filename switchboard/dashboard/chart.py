@@ -56,10 +56,10 @@ def chart(history: History) -> Chart:
 
 
 def scale(most: int) -> int:
-    """Return a round number that is not below the largest value: 4, 10, 20, 40, 100, …"""
+    """Return a round number that is not below the largest value: 4, 6, 8, 10, 14, 20, …"""
     unit = 1
     while True:
-        for factor in (4, 10, 20):
+        for factor in (4, 6, 8, 10, 14, 20, 30):
             if most <= factor * unit:
                 return factor * unit
         unit *= 10
