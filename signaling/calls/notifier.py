@@ -44,7 +44,7 @@ class CallNotifier:
         call: whose record, request and services are read.
     """
 
-    __slots__ = ("_bus", "_call", "_changes", "bridge_id", "held_by", "log", "stage")
+    __slots__ = ("_about", "_bus", "_call", "_changes", "_parties", "bridge_id", "held_by", "log", "stage")
 
     def __init__(self, call: Call) -> None:
         self._call = call
@@ -56,6 +56,8 @@ class CallNotifier:
         self.bridge_id: str | None = None
         self.held_by: tuple[str, ...] = ()
         """Labels of the legs that put the other one on hold."""
+        self._about: dict[str, Any] = {}
+        self._parties: dict[str, Any] = {}
 
     # --- The call -------------------------------------------------------------------------------------------------
 
@@ -101,6 +103,7 @@ class CallNotifier:
     def bridged(self, codec: str, rtp_manager: str) -> None:
         """Both legs hear each other."""
         self.bridge_id = str(uuid.uuid4())
+        self._about = {}
         self.log.info("call.bridged")
         self._enter(CallStage.BRIDGED)
         if self._bus.active:
@@ -198,37 +201,37 @@ class CallNotifier:
         self._changes.call(self._call)
 
     def _publish(self, event: type[catalogue.CallEvent], leg: str | None, **fields: Any) -> None:
-        record = self._call.record
-        self._bus.publish(
-            event(
-                **self._bus.stamp(),
-                **self._about(leg),
-                caller_number=record.caller_number,
-                caller_name=record.caller_name,
-                callee_number=record.callee_number,
-                **fields,
-            )
-        )
+        about = self._about or self._describe()
+        fields["leg"] = leg
+        self._bus.publish(event(**self._bus.stamp(), **about, **self._parties, **fields))
 
     def _publish_session(
         self, event: type[catalogue.SessionEvent], session: MediaSession, **fields: Any
     ) -> None:
+        about = self._about or self._describe()
+        fields["leg"] = session.leg
         self._bus.publish(
             event(
                 **self._bus.stamp(),
-                **self._about(session.leg),
+                **about,
                 session_id=session.session_id,
                 rtp_manager=session.rtp_manager,
                 **fields,
             )
         )
 
-    def _about(self, leg: str | None) -> dict[str, Any]:
+    def _describe(self) -> dict[str, Any]:
+        """Return what all events of the call have in common, made once and again when the bridge is there."""
         record = self._call.record
-        return {
+        self._parties = {
+            "caller_number": record.caller_number,
+            "caller_name": record.caller_name,
+            "callee_number": record.callee_number,
+        }
+        self._about = {
             "tenant_id": record.account_id,
             "call_uuid": record.id,
             "sip_call_id": record.call_id,
             "bridge_id": self.bridge_id,
-            "leg": leg,
         }
+        return self._about

@@ -39,7 +39,7 @@ class FeedConfig:
     max_readers: int = 8
     max_unread_bytes: int = 16 * 1024 * 1024
     """A reader with more than this unread is dropped."""
-    collect_s: float = 0.02
+    collect_s: float = 0.05
     """How long changes are collected before they are sent."""
     status_s: float = 1.0
     """How often the status is sent."""

@@ -7,6 +7,7 @@ Invariant: between `begin` and `end` every change is in the answer of the next `
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from operator import attrgetter, itemgetter
 from typing import Any, Protocol
 
 from signaling.binding import Binding
@@ -118,19 +119,12 @@ class NodeSource:
         calls, legs, sessions, bindings = changes.calls, changes.legs, changes.sessions, self._bindings
         if calls or legs or sessions:
             changes.clear()
-            _tell(messages, CALLS, [(call.record.id, _call_row(call)) for call in calls])
-            _tell(messages, SESSIONS, [(session.session_id, _session_row(session)) for session in sessions])
-            _tell(messages, DIALOGS, [(leg.number, _leg_row(leg)) for leg in legs])
+            _tell(messages, CALLS, calls, _call_row, _key_of_call)
+            _tell(messages, SESSIONS, sessions, _session_row, _key_of_session)
+            _tell(messages, DIALOGS, legs, _leg_row, _key_of_leg)
         if bindings:
             self._bindings = {}
-            _tell(
-                messages,
-                REGISTRATIONS,
-                [
-                    (key, None if each is None else records.binding_row(each))
-                    for key, each in bindings.items()
-                ],
-            )
+            _tell(messages, REGISTRATIONS, bindings.items(), _binding_row, itemgetter(0))
         return messages
 
     def polled(self) -> list[Message]:
@@ -158,9 +152,20 @@ def _rows(table: Table, rows: Iterable[Row | None]) -> Iterator[tuple[str, Row]]
             yield table.name, row
 
 
-def _tell(messages: list[Message], table: Table, changed: list[tuple[Any, Row | None]]) -> None:
-    rows = [row for _, row in changed if row is not None]
-    gone = [key for key, row in changed if row is None]
+def _tell(
+    messages: list[Message],
+    table: Table,
+    changed: Iterable[Any],
+    make_row: Callable[[Any], Row | None],
+    key_of: Callable[[Any], Any],
+) -> None:
+    rows, gone = [], []
+    for thing in changed:
+        row = make_row(thing)
+        if row is None:
+            gone.append(key_of(thing))
+        else:
+            rows.append(row)
     if rows:
         messages.append((Kind.ROWS, table.name, rows))
     if gone:
@@ -177,3 +182,12 @@ def _session_row(session: Any) -> Row | None:
 
 def _leg_row(leg: Any) -> Row | None:
     return None if leg.state is LegState.ENDED else records.dialog_row(leg)
+
+
+def _binding_row(item: tuple[str, Binding | None]) -> Row | None:
+    return None if item[1] is None else records.binding_row(item[1])
+
+
+_key_of_call = attrgetter("record.id")
+_key_of_session = attrgetter("session_id")
+_key_of_leg = attrgetter("number")

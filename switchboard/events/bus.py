@@ -52,7 +52,10 @@ class EventBus:
         """Deliveries that raised."""
         self._wall = wall
         self._subscribers: tuple[Subscriber, ...] = ()
-        self._random = int.from_bytes(random_bytes(8), "big") >> 2
+        # 62 bits that are random per process: two nodes never make the same id.
+        random = f"{int.from_bytes(random_bytes(8), 'big') >> 2 | 1 << 63:016x}"
+        self._tail = f"{random[:4]}-{random[4:]}"
+        self._head = ""
         self._last_ms = 0
         self._number = 0
 
@@ -84,16 +87,10 @@ class EventBus:
     def _next_id(self, now: float) -> str:
         """Return a UUID version 7 (RFC 9562 5.7) that is above every one before, also when the clock steps back."""
         milliseconds = int(now * 1000)
-        if milliseconds > self._last_ms:
-            self._last_ms = milliseconds
+        self._number += 1
+        if milliseconds > self._last_ms or self._number > 0xFFF:
+            self._last_ms = max(milliseconds, self._last_ms + 1)
             self._number = 0
-        else:
-            self._number += 1
-            if self._number > 0xFFF:
-                self._last_ms += 1
-                self._number = 0
-        head = f"{self._last_ms:012x}"
-        # 62 bits that are random per process and differ per id: two nodes never make the same one.
-        self._random = (self._random + 0x9E3779B97F4A7C15) & 0x3FFFFFFFFFFFFFFF
-        tail = f"{self._random | 0x8000000000000000:016x}"
-        return f"{head[:8]}-{head[8:]}-7{self._number:03x}-{tail[:4]}-{tail[4:]}"
+            head = f"{self._last_ms:012x}"
+            self._head = f"{head[:8]}-{head[8:]}"
+        return f"{self._head}-7{self._number:03x}-{self._tail}"
