@@ -96,7 +96,7 @@ def test_other_separators_and_a_byte_order_mark_are_read(alice: Rest, separator:
         ("", "The first line names the columns, each once; extension is required."),
         ("username\nx\n", "The first line names the columns, each once; extension is required."),
         ("extension,extension\n", "The first line names the columns, each once; extension is required."),
-        ("extension,pasword\n", "'pasword' is no column; is password meant?"),
+        ("extension,pass word\n", "'pass word' is no column; is password meant?"),
         ("extension\n1,2\n", "Line 2 has more values than there are columns."),
         ("extension\n" + "1\n" * (MAX_LINES + 1), f"There are more than {MAX_LINES} lines."),
         ('extension\n"1\n', "This is no CSV: unexpected end of data in line 2."),

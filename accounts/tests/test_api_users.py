@@ -150,7 +150,7 @@ def test_users_are_filtered_searched_and_ordered(root: Rest, people: People) -> 
 @pytest.mark.parametrize(
     "query",
     [
-        {"enabeld": "true"},
+        {"enableds": "true"},
         {"account": "x"},
         {"limit": "0"},
         {"limit": "501"},
@@ -169,8 +169,8 @@ def test_a_parameter_that_cannot_be_used_is_refused(alice: Rest, query: dict[str
 
 
 def test_a_misspelt_filter_is_told_the_right_one(alice: Rest) -> None:
-    answer = alice.get("users", enabeld="true")
-    assert answer.body["fields"] == {"enabeld": ["Unknown parameter; is enabled meant?"]}
+    answer = alice.get("users", enableds="true")
+    assert answer.body["fields"] == {"enableds": ["Unknown parameter; is enabled meant?"]}
 
 
 @pytest.mark.parametrize("ordering", ["extension", "-extension", "display_name", "-created_at"])
