@@ -63,6 +63,8 @@ def test_an_unreachable_node_is_shown_and_breaks_nothing(client, settings, peopl
     assert answer.status_code == 200
     assert "cannot be reached" in answer.content.decode()
     assert 'data-card="calls">–<' in answer.content.decode()
+    for untrue in ("No RTP manager", "No dialog.", "No media session.", "No phone", "Nobody is talking"):
+        assert untrue not in answer.content.decode()
 
 
 def test_what_phones_say_is_escaped(client, node, people):
