@@ -7,11 +7,14 @@ Seeded and bounded: the same calls in each run. SWITCHBOARD_FUZZ_EXAMPLES sets t
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import schemathesis
+from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
 from drf_spectacular.generators import SchemaGenerator
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -51,6 +54,16 @@ def _operations() -> dict[str, Any]:
 
 
 OPERATIONS = _operations()
+
+
+@pytest.fixture(autouse=True)
+def open_connections() -> Iterator[None]:
+    """Keep the test's transaction: the end of a WSGI request closes connections."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
 
 
 @pytest.fixture
