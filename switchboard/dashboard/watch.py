@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from switchboard.dashboard.backends import Backend, Picture, configured, read
 
 EVERY_S = 0.5
-"""From one look at a node to the next."""
+"""From one look at a node to the next, for one that answers fast."""
 
 
 class Watch:
@@ -69,7 +69,12 @@ class Watch:
             if self.pictures:
                 for news in self._watchers:
                     news.set()
-            await asyncio.sleep(self._every_s)
+            await asyncio.sleep(pause_s(self._pictures[backend.name], self._every_s))
+
+
+def pause_s(picture: Picture, every_s: float) -> float:
+    """Return how long to leave a node in peace: at least four times as long as its answer took."""
+    return max(every_s, 4 * picture.elapsed_ms / 1000)
 
 
 _of_loop: tuple[asyncio.AbstractEventLoop, Watch] | None = None
