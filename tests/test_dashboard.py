@@ -65,7 +65,7 @@ def test_a_call_appears_counts_and_is_hung_up_by_its_button(page, node):
     expect(row).to_have_count(0)
     expect(page.locator(".board-said")).to_have_text("The call was hung up.")
     expect(page.locator("[data-card=calls]")).to_have_text("0")
-    assert node.hung_up[-1] == "4711/a b@phone"
+    assert node.hung_up[-1] == "uuid-live"
 
 
 def test_a_node_that_is_away_is_named_and_the_page_is_there_at_once(page):

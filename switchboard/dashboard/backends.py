@@ -88,14 +88,14 @@ def calls_of(backend: Backend, timeout_s: float = TIMEOUT_S) -> Rows:
         return _rows(node.ask("GET", "/api/v1/calls"), "calls")
 
 
-def hang_up(backend: Backend, call_id: str, timeout_s: float = 2 * TIMEOUT_S) -> None:
-    """End a call by its Call-ID.
+def hang_up(backend: Backend, call_uuid: str, timeout_s: float = 2 * TIMEOUT_S) -> None:
+    """End a call by its uuid; a Call-ID may name several.
 
     Raises:
         BackendProblem: the node does not do it; status 404 when the call is over.
     """
     with Conversation(backend.url, settings.INTERNAL_API_TOKEN, timeout_s) as node:
-        node.ask("DELETE", f"/api/v1/calls/{quote(call_id, safe='')}")
+        node.ask("DELETE", f"/api/v1/calls/{quote(call_uuid, safe='')}")
 
 
 def _rows(answer: dict[str, Any], key: str) -> Rows:

@@ -36,7 +36,7 @@ def hang_up(request: HttpRequest) -> HttpResponse:
         backend, call = found
         if not access.may(Permission.HANG_UP, call.get("tenant_id") or ""):
             raise PermissionDenied
-        backends.hang_up(backend, str(call.get("call_id", "")))
+        backends.hang_up(backend, wanted)
     except BackendProblem as problem:
         if problem.status == 404:
             return _answer(request, 404, GONE)

@@ -38,7 +38,7 @@ def call(tenant: object, number: str = "1001", **fields: Any) -> dict[str, Any]:
 
 
 class FakeNode:
-    """What it shows; `hung_up` are the Call-IDs that were deleted."""
+    """What it shows; `hung_up` are the uuids of the calls that were deleted."""
 
     def __init__(self) -> None:
         self.tables: dict[str, list[dict[str, Any]]] = {
@@ -55,11 +55,11 @@ class FakeNode:
         """Return it as an entry of UI_BACKENDS."""
         return Backend(name=name, url=self.url)
 
-    def delete(self, call_id: str) -> bool:
+    def delete(self, call_uuid: str) -> bool:
         """End a call; tell whether it was there."""
         before = self.tables["calls"]
-        self.tables["calls"] = [row for row in before if row["call_id"] != call_id]
-        self.hung_up.append(call_id)
+        self.tables["calls"] = [row for row in before if row["call_uuid"] != call_uuid]
+        self.hung_up.append(call_uuid)
         return len(self.tables["calls"]) < len(before)
 
 

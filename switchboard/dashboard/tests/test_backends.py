@@ -63,13 +63,13 @@ def test_odd_values_in_rows_are_shown_without_an_error():
     assert seen.calls.total == 2
 
 
-def test_a_call_is_hung_up_by_its_call_id_whatever_is_in_it():
+def test_a_call_is_hung_up_by_its_uuid_whatever_is_in_it():
     with fake_node() as node:
-        node.tables["calls"] = [call("a")]
-        hang_up(node.backend(), "1001/a b@phone")
-        assert node.hung_up == ["1001/a b@phone"]
+        node.tables["calls"] = [call("a", call_uuid="a/b c?")]
+        hang_up(node.backend(), "a/b c?")
+        assert node.hung_up == ["a/b c?"]
         with pytest.raises(BackendProblem) as refused:
-            hang_up(node.backend(), "1001/a b@phone")
+            hang_up(node.backend(), "a/b c?")
     assert refused.value.status == 404
 
 
