@@ -9,11 +9,15 @@ from switchboard.env import BadVariable, flags_to_environ
 
 ROLE_OF_COMMAND = {
     "runsip": "signaling",
+    "runapi": "signaling",
     "runrtp": "rtpmanager",
     "runui": "ui",
     "switchboard": "all",
 }
 """Commands that take the variables of a role as flags."""
+
+SETTINGS_OF_COMMAND = {"runapi": "signaling.api.settings"}
+"""Commands with Django settings of their own."""
 
 
 def main() -> None:
@@ -21,6 +25,8 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "switchboard.settings")
     # The database, the journal and the demo passwords are nobody else's business on a shared machine.
     os.umask(0o077)
+    if len(sys.argv) > 1 and sys.argv[1] in SETTINGS_OF_COMMAND:
+        os.environ["DJANGO_SETTINGS_MODULE"] = SETTINGS_OF_COMMAND[sys.argv[1]]
     flags_to_environ(sys.argv, os.environ, ROLE_OF_COMMAND)
     from django.core.management import execute_from_command_line
 

@@ -260,7 +260,7 @@ def flags_to_environ(argv: list[str], environ: MutableMapping[str, str], roles: 
 
 DJANGO_FLAGS = frozenset(
     {"--help", "--version", "--verbosity", "--settings", "--pythonpath", "--traceback", "--no-color"}
-    | {"--force-color", "--skip-checks", "--json", "--no-demo"}
+    | {"--force-color", "--skip-checks", "--json", "--no-demo", "--exit-with-parent"}
 )
 """Flags that are Django's or a command's own and set no variable."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from typing import Any
 
 from signaling.live.subscription import DEFAULT_QUEUE, EventDict, Subscription
@@ -54,8 +53,8 @@ class Mirror:
         """Whether the tables hold everything."""
         self._clock, self._wall = clock, wall
         self._status_at = float("-inf")
-        self._tables: dict[str, dict[Any, dict[str, Any]]] = {name: {} for name in TABLES}
-        self._next: dict[str, dict[Any, dict[str, Any]]] = self._tables
+        self._tables: dict[str, dict[Any, LiveRow]] = {name: {} for name in TABLES}
+        self._next: dict[str, dict[Any, LiveRow]] = self._tables
         self._events: deque[tuple[int, EventDict]] = deque()
         self._number_of: dict[str, int] = {}
         self._last_number = 0
@@ -118,7 +117,7 @@ class Mirror:
         """Seconds since the SIP process last showed a sign of life."""
         return self._clock() - self._status_at
 
-    def rows(self, table: Table, tenants: Tenants = None) -> list[dict[str, Any]]:
+    def rows(self, table: Table, tenants: Tenants = None) -> list[LiveRow]:
         """Return the rows that somebody may see, in no order but that of their making."""
         rows = list(self._tables[table.name].values())
         if tenants is None or "tenant_id" not in table.fields:
@@ -129,7 +128,7 @@ class Mirror:
         """Return how many rows there are."""
         return len(self._tables[table.name])
 
-    def row(self, table: Table, key: Any, tenants: Tenants = None) -> dict[str, Any] | None:
+    def row(self, table: Table, key: Any, tenants: Tenants = None) -> LiveRow | None:
         """Return one row by its key; None when there is none, or not for these tenants."""
         row = self._tables[table.name].get(key)
         if row is None or (tenants is not None and row.get("tenant_id") not in tenants):
@@ -203,15 +202,23 @@ def gap(reason: str) -> EventDict:
     }
 
 
-def as_dict(table: Table, row: Iterable[Any]) -> dict[str, Any]:
+class LiveRow(dict[str, Any]):
+    """A row of a table by the names of its fields; never changed, only replaced."""
+
+    __slots__ = ("moment", "text")
+
+    moment: float | None
+    """`Table.moment` of this row, in seconds since the epoch."""
+    text: str
+    """Kept by whoever turns rows into text; empty before."""
+
+
+def as_dict(table: Table, row: Iterable[Any]) -> LiveRow:
     """Return a row as REST shows it."""
-    shown = dict(zip(table.fields, row, strict=True))
+    shown = LiveRow(zip(table.fields, row, strict=True))
+    shown.moment = shown[table.moment] if table.moment else None
+    shown.text = ""
     for name in table.times:
         if shown[name] is not None:
             shown[name] = rfc3339(shown[name])
     return shown
-
-
-def seconds_since(moment: str, now: float) -> float:
-    """Return the seconds from an RFC 3339 time to ``now`` (since the epoch); never below 0."""
-    return max(now - datetime.fromisoformat(moment).timestamp(), 0.0)

@@ -24,6 +24,10 @@ class Table:
     """The first one is the key."""
     times: frozenset[str] = frozenset()
     """Fields that are times; shown as RFC 3339."""
+    moment: str = ""
+    """The time from which, or to which, seconds are counted when a row is shown."""
+    hidden: frozenset[str] = frozenset()
+    """Fields that mean nothing outside."""
 
 
 CALLS: Final = Table(
@@ -53,6 +57,7 @@ CALLS: Final = Table(
         "bridge_id",
     ),
     times=frozenset({"started_at", "ringing_at", "answered_at"}),
+    moment="answered_at",
 )
 DIALOGS: Final = Table(
     name="dialogs",
@@ -75,6 +80,8 @@ DIALOGS: Final = Table(
         "created_at",
     ),
     times=frozenset({"created_at"}),
+    moment="created_at",
+    hidden=frozenset({"key"}),
 )
 SESSIONS: Final = Table(
     name="sessions",
@@ -94,6 +101,7 @@ SESSIONS: Final = Table(
         "created_at",
     ),
     times=frozenset({"created_at"}),
+    moment="created_at",
 )
 REGISTRATIONS: Final = Table(
     name="registrations",
@@ -112,6 +120,8 @@ REGISTRATIONS: Final = Table(
         "expires_at",
     ),
     times=frozenset({"registered_at", "expires_at"}),
+    moment="expires_at",
+    hidden=frozenset({"key"}),
 )
 RTPMANAGERS: Final = Table(
     name="rtpmanagers",

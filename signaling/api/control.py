@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can be done: hang up, call, drain. Checks who may, then asks the SIP process, which decides whether it can."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import exceptions
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.choices import Permission
+from accounts.tenancy import Access
+from signaling.api import serializers as shapes
+from signaling.api.base import LiveView
+from signaling.api.filters import account_id_of
+from signaling.api.permissions import ConcernsEveryAccount
+from signaling.api.runtime import current
+from signaling.api.views import CallReadView, CallView, find_call
+
+MAX_KEY_CHARS = 128
+REPLAYED = "Idempotent-Replayed"
+
+
+class CallListView(CallReadView):
+    """Calls that go on, and a new one."""
+
+    write_permission: ClassVar[Permission] = Permission.ORIGINATE
+
+    @extend_schema(
+        operation_id="calls_originate",
+        request=shapes.OriginateSerializer,
+        responses={201: shapes.OriginatedSerializer},
+        parameters=[
+            OpenApiParameter(
+                "Idempotency-Key",
+                str,
+                OpenApiParameter.HEADER,
+                description="The same key makes no second call within 24 hours: the first answer comes again, with "
+                f"the header {REPLAYED}. Up to {MAX_KEY_CHARS} printable characters.",
+            )
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        """Call: ring the phones of a user and, when one is answered, dial a number as that user."""
+        given = shapes.OriginateSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        wanted: dict[str, Any] = given.validated_data
+        account_id = account_to_call_for(self.access(), wanted["account"])
+        result = current().command(
+            "originate",
+            account_id=account_id,
+            user=wanted["user"],
+            number=wanted["number"],
+            timeout_s=wanted["timeout"],
+            asked_by=str(request.user),
+            key=idempotency_key(request),
+        )
+        headers = {"Location": f"/api/v1/calls/{quote(result['call_uuid'], safe='')}"}
+        if result.pop("replayed", False):
+            headers[REPLAYED] = "true"
+        return Response(result, status=201, headers=headers)
+
+
+class CallControlView(CallView):
+    """One call, and its end."""
+
+    write_permission: ClassVar[Permission] = Permission.HANG_UP
+
+    @extend_schema(operation_id="calls_hang_up", responses=shapes.HungUpSerializer)
+    def delete(self, request: Request, call_id: str) -> Response:
+        """Hang up a call, by its SIP Call-ID (of either leg) or its uuid."""
+        row = find_call(self, call_id)
+        if not self.access().may(Permission.HANG_UP, row["tenant_id"]):
+            raise exceptions.PermissionDenied("Your role does not allow this in that account.")
+        current().command("hang_up", call_uuid=row["call_uuid"], asked_by=str(request.user))
+        return Response(
+            {
+                "message": "The call is being hung up.",
+                "call_uuid": row["call_uuid"],
+                "call_id": row["call_id"],
+            }
+        )
+
+
+class DrainView(LiveView):
+    """The drain of an RTP manager."""
+
+    permission_classes: Any = (ConcernsEveryAccount,)
+
+    @extend_schema(
+        operation_id="rtpmanagers_drain",
+        request=None,
+        responses={202: shapes.DrainStartedSerializer},
+        parameters=[
+            OpenApiParameter(
+                "mode",
+                str,
+                enum=shapes.DRAIN_MODES,
+                description="What becomes of a call that cannot move: it stays (the default), or is ended.",
+            )
+        ],
+    )
+    def post(self, request: Request, node_id: str) -> Response:
+        """Let an RTP manager take no new session and move its calls to others."""
+        mode = request.query_params.get("mode", shapes.DRAIN_MODES[0])
+        if mode not in shapes.DRAIN_MODES:
+            raise exceptions.ValidationError({"mode": f"Use one of {', '.join(shapes.DRAIN_MODES)}."})
+        return Response(current().command("drain", node_id=node_id, mode=mode), status=202)
+
+    @extend_schema(operation_id="rtpmanagers_drain_status", responses=shapes.DrainStatusSerializer)
+    def get(self, request: Request, node_id: str) -> Response:
+        """Return how far the drain of an RTP manager is."""
+        return Response(current().command("drain_status", node_id=node_id))
+
+    @extend_schema(operation_id="rtpmanagers_drain_cancel", responses=shapes.DrainCancelledSerializer)
+    def delete(self, request: Request, node_id: str) -> Response:
+        """Let an RTP manager take sessions again."""
+        return Response(current().command("cancel_drain", node_id=node_id))
+
+
+def account_to_call_for(access: Access, text: str) -> str:
+    """Return the id of the account that a call is made for.
+
+    Raises:
+        ValidationError: it must be named, or is none in which the caller may call.
+    """
+    allowed = access.accounts_with(Permission.ORIGINATE)
+    if text:
+        account_id = account_id_of(text)
+        if account_id is None or (allowed is not None and account_id not in allowed):
+            raise exceptions.ValidationError({"account": "There is no such account, or not for you."})
+        return account_id
+    if allowed is None or len(allowed) != 1:
+        raise exceptions.ValidationError({"account": "Say for which account: you may call for several."})
+    return next(iter(allowed))
+
+
+def idempotency_key(request: Request) -> str:
+    """Return the key of a request, made unique to its caller; empty without one.
+
+    Raises:
+        ValidationError: it is too long or not printable.
+    """
+    key = request.headers.get("Idempotency-Key", "")
+    if not key:
+        return ""
+    if len(key) > MAX_KEY_CHARS or not (key.isascii() and key.isprintable()):
+        raise exceptions.ValidationError(
+            {"Idempotency-Key": f"Use up to {MAX_KEY_CHARS} printable characters."}
+        )
+    caller = request.auth.pk if request.auth is not None else request.user.pk
+    return f"{caller}:{key}"

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether this node can take calls, and if not, why: for probes and people, without a token."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from signaling.api.runtime import current
+from signaling.api.serializers import HealthSerializer
+from signaling.live.mirror import STATUS_LATE_S, Mirror
+from signaling.live.tables import RTPMANAGERS
+from switchboard.events.catalogue import rfc3339
+
+
+class HealthView(APIView):
+    """The health of this node."""
+
+    authentication_classes: Any = ()
+    permission_classes: Any = (AllowAny,)
+    throttle_classes: Any = ()
+
+    @extend_schema(operation_id="health", responses={200: HealthSerializer, 503: HealthSerializer})
+    def get(self, request: Request) -> Response:
+        """Answer 200 when this node can take calls, else 503 and what is wrong."""
+        found = problems(current().mirror)
+        body = {
+            "status": "unavailable" if found else "ok",
+            "timestamp": rfc3339(time.time()),
+            "problems": [{"code": code, "detail": detail} for code, detail in found],
+        }
+        return Response(body, status=503 if found else 200)
+
+
+def problems(mirror: Mirror) -> list[tuple[str, str]]:
+    """Return what keeps the node from taking calls, as (code, sentence)."""
+    if not mirror.complete:
+        return [("SIP_AWAY", "The signaling process is not connected.")]
+    if mirror.status_age_s > STATUS_LATE_S:
+        return [("SIP_SILENT", f"The signaling process has been silent for {mirror.status_age_s:.0f} s.")]
+    found = []
+    if mirror.status.get("stopping"):
+        found.append(("STOPPING", "The node is being stopped."))
+    managers = mirror.rows(RTPMANAGERS)
+    if not any(manager["healthy"] for manager in managers):
+        names = ", ".join(manager["node_id"] for manager in managers) or "none is configured"
+        found.append(("NO_RTP_MANAGER", f"No RTP manager is healthy ({names})."))
+    if mirror.status.get("journal_problem"):
+        found.append(("JOURNAL", str(mirror.status["journal_problem"])))
+    return found
