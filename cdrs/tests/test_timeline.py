@@ -64,7 +64,7 @@ def test_a_call_has_the_parts_that_took_time(made: CDR, expected: list[tuple[str
 @given(st.lists(st.floats(0.001, 1e6), min_size=1, max_size=3))
 def test_the_parts_fill_the_bar_and_none_is_too_narrow_to_be_seen(seconds: list[float]) -> None:
     shown = widths(seconds)
-    assert sum(shown) == pytest.approx(100) and min(shown) >= LEAST_PERCENT * 0.99
+    assert sum(shown) == pytest.approx(100) and min(shown) >= LEAST_PERCENT * 0.95
 
 
 def test_parts_are_as_wide_as_they_are_long() -> None:
