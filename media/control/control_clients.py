@@ -7,6 +7,7 @@ Invariant: at most one stream per client writes, and at most `max_waiting` event
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
@@ -22,6 +23,8 @@ ABSENCE_S = 60.0
 """How long events are kept for a client that is away."""
 
 EVENTS_PER_BATCH = 256
+TELL_S = 0.5
+"""Longest time that news of the node's health wait for a client that does not read."""
 
 
 class BatchWriter(Protocol):
@@ -120,6 +123,13 @@ class ControlClients:
         """Tell whether the client is connected."""
         client = self._clients.get(client_id)
         return client is not None and client.absent_since is None
+
+    async def tell_health_changed(self) -> None:
+        """Have every client ask how the node is."""
+        news = pb.ControlReplyBatch(health_changed=True)
+        told = asyncio.gather(*(each.reply(news) for each in self._clients.values()), return_exceptions=True)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(told, TELL_S)
 
     def present(self) -> int:
         """Return how many clients are connected."""

@@ -81,6 +81,7 @@ class RtpServer:
             grace_s: longest time that this takes.
         """
         self.manager.admission.is_draining = True
+        await self._service.clients.tell_health_changed()
         departure = Departure(
             self.config.node_id,
             apis,

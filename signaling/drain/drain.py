@@ -82,11 +82,12 @@ class Drain:
             self._changed.clear()
             self._ask()
             self._grant()
-            if not self.node.own_sessions:
+            if not self.node.own_sessions and not self._moving:
                 self.node.standing.drain_state = DrainState.DISABLED
                 break
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), LOOK_S)
+                async with asyncio.timeout(LOOK_S):
+                    await self._changed.wait()
         self._withdraw()
         self._final = self.status()
         log.info("drain.finished", **self._final.as_dict())

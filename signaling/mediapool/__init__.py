@@ -7,9 +7,10 @@ and pipelined over one Control stream) and returns their replies or `MediaError`
 
 from media.control.errors import ErrorCode, MediaError, Reason
 from signaling.mediapool.batches import Result
-from signaling.mediapool.node import MediaNode, NodeLost
+from signaling.mediapool.node import MediaNode
 from signaling.mediapool.pool import MediaPool, NoMediaNode
 from signaling.mediapool.standing import DrainState
+from signaling.mediapool.subscriptions import NodeLost
 
 __all__ = [
     "DrainState",

@@ -15,7 +15,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from media.control.errors import MediaError, Reason
 from media.control.gen import rtpmanager_pb2 as pb
@@ -25,6 +25,7 @@ from signaling.mediapool.batches import BatchQueue, Execution, Result, lost
 from signaling.mediapool.gate import WriteGate
 from signaling.mediapool.reachable import refuses
 from signaling.mediapool.standing import DrainState, Standing
+from signaling.mediapool.subscriptions import EventCallback, Subscriptions
 
 log = logging.getLogger(__name__)
 
@@ -50,22 +51,6 @@ CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", 4 * 1024 * 1024),
     ("grpc.use_local_subchannel_pool", 1),
 )
-
-
-class NodeLost(NamedTuple):
-    """Event: the session is gone with its RTP manager, or cannot be reached any more."""
-
-    session_id: str
-    reason: str
-
-
-EventCallback = Callable[[Any], None]
-"""Takes `pb.MediaStarted`, `pb.MediaInactive`, `pb.PlaybackEvent`, `pb.SessionExpired` or `NodeLost`."""
-
-
-class _Subscription(NamedTuple):
-    callback: EventCallback
-    epoch: int
 
 
 class MediaNode:
@@ -114,8 +99,7 @@ class MediaNode:
         self._security = security
         self._client_id = uuid.uuid4().hex
         self._queue = BatchQueue()
-        self._subscriptions: dict[str, _Subscription] = {}
-        self._epoch = 0
+        self._subscriptions = Subscriptions()
         self._is_connected = False
         self._says_draining = False
         self._others_sessions = 0
@@ -202,17 +186,19 @@ class MediaNode:
             log.warning("rtpmanager %s did not open a session in time", self.node_id)
             self.standing.is_suspect = True
             self._probe_now.set()
+        if Reason.DRAINING in reasons:
+            self._probe_now.set()
         if Reason.NO_PORT in reasons:
             self.available_ports = 0
         return results
 
     def subscribe(self, session_id: str, callback: EventCallback) -> None:
         """Have the events of a session delivered to `callback`; it must not block."""
-        self._subscriptions[session_id] = _Subscription(callback, self._epoch)
+        self._subscriptions.add(session_id, callback)
 
     def unsubscribe(self, session_id: str) -> None:
         """Stop the delivery; an unknown session is fine."""
-        self._subscriptions.pop(session_id, None)
+        self._subscriptions.remove(session_id)
 
     # --- The stream -----------------------------------------------------------------------------------------------
 
@@ -257,12 +243,14 @@ class MediaNode:
                     return True
                 self._heard_at = time.monotonic()
                 self.standing.is_suspect = False
+                if replies.health_changed:
+                    self._probe_now.set()
                 if replies.batch_id:
                     self._queue.answered(replies)
                     if not self._queue.has_unanswered:
                         gate.answered()
                 for event in replies.events:
-                    self._deliver(event)
+                    self._subscriptions.deliver(event)
         finally:
             call.cancel()
             if writer is not None:
@@ -284,7 +272,7 @@ class MediaNode:
     def _connected(self, hello: pb.ControlReplyBatch) -> None:
         if self.boot_id and hello.boot_id != self.boot_id:
             self.standing.drain_state = DrainState.ACTIVE
-            self._lose("the RTP manager was restarted", before=self._epoch)
+            self._lose("the RTP manager was restarted", before=self._subscriptions.epoch)
         self.boot_id = hello.boot_id
         self._take_name(hello.node_id)
         self._is_connected = True
@@ -298,7 +286,7 @@ class MediaNode:
         """Note the end of a stream; tell whether it had come about."""
         was_connected, self._is_connected = self._is_connected, False
         if was_connected:
-            self._epoch += 1
+            self._subscriptions.epoch += 1
             self._refusals = 0
             self._away_since = time.monotonic()
             self.standing.broken()
@@ -320,29 +308,10 @@ class MediaNode:
             name = self.address
         self.node_id = name
 
-    def _deliver(self, event: pb.ControlEvent) -> None:
-        kind = event.WhichOneof("event")
-        if kind is None:
-            return
-        body = getattr(event, kind)
-        subscription = self._subscriptions.get(body.session_id)
-        if subscription is not None:
-            self._notify(subscription, body)
-
-    def _notify(self, subscription: _Subscription, event: Any) -> None:
-        try:
-            subscription.callback(event)
-        except Exception:
-            # One call's mistake must not end the stream of all calls.
-            log.exception("a subscriber of media events failed")
-
     def _lose(self, reason: str, *, before: int) -> None:
         """Tell the subscribers from before an epoch that their sessions are lost."""
-        gone = [(sid, entry) for sid, entry in self._subscriptions.items() if entry.epoch < before]
-        for session_id, entry in gone:
-            self._subscriptions.pop(session_id, None)
-            self._notify(entry, NodeLost(session_id, reason))
-        log.error("rtpmanager %s: %s; %d sessions are lost", self.node_id, reason, len(gone))
+        count = self._subscriptions.lose(reason, before=before)
+        log.error("rtpmanager %s: %s; %d sessions are lost", self.node_id, reason, count)
         if self.on_lost is not None:
             self.on_lost(self, reason)
 
@@ -370,12 +339,13 @@ class MediaNode:
     def _give_up(self) -> None:
         # Under another name, what the node still has of this process counts as abandoned there.
         self._client_id = uuid.uuid4().hex
-        self._lose("the RTP manager is gone", before=self._epoch + 1)
+        self._lose("the RTP manager is gone", before=self._subscriptions.epoch + 1)
 
     async def _ask_health(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._probe_now.wait(), self._health_s)
+                async with asyncio.timeout(self._health_s):
+                    await self._probe_now.wait()
             self._probe_now.clear()
             if self._is_connected:
                 (result,) = await self.execute(pb.HealthRequest(), deadline_s=PROBE_DEADLINE_S)

@@ -1015,12 +1015,15 @@ class ControlReplyBatch(_message.Message):
     EVENTS_FIELD_NUMBER: _builtins.int
     NODE_ID_FIELD_NUMBER: _builtins.int
     BOOT_ID_FIELD_NUMBER: _builtins.int
+    HEALTH_CHANGED_FIELD_NUMBER: _builtins.int
     batch_id: _builtins.int
     """0: events only"""
     node_id: _builtins.str
     """in the first batch of a stream"""
     boot_id: _builtins.str
     """in the first batch of a stream; another one than before: every session is gone"""
+    health_changed: _builtins.bool
+    """Health has news that should not wait"""
     @_builtins.property
     def replies(self) -> _containers.RepeatedCompositeFieldContainer[Global___ControlReply]: ...
     @_builtins.property
@@ -1033,10 +1036,11 @@ class ControlReplyBatch(_message.Message):
         events: _abc.Iterable[Global___ControlEvent] | None = ...,
         node_id: _builtins.str = ...,
         boot_id: _builtins.str = ...,
+        health_changed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "boot_id", b"boot_id", "events", b"events", "node_id", b"node_id", "replies", b"replies"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "boot_id", b"boot_id", "events", b"events", "health_changed", b"health_changed", "node_id", b"node_id", "replies", b"replies"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

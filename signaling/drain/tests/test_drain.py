@@ -295,3 +295,15 @@ async def test_a_node_that_was_never_drained_has_a_status(world):
         "started_at": None,
         "elapsed_seconds": 0.0,
     }
+
+
+async def test_a_move_that_is_nearly_done_is_waited_for_and_counted(world):
+    (call,) = world.add()
+    world.drains.drain("one")
+    await settle()
+    call.leave()
+    await asyncio.sleep(0.01)
+    assert world.status().state == "draining"
+    call.move()
+    await until(lambda: world.status().state == "disabled")
+    assert world.status().migrated_count == 2

@@ -328,3 +328,15 @@ async def test_a_program_that_ends_without_stopping_the_node_is_not_kept_from_it
         task.cancel()
     done, pending = await asyncio.wait(tasks, timeout=5)
     assert (len(done), pending) == (3, set())
+
+
+async def test_a_node_that_is_told_to_stop_lets_signaling_know_at_once(node, served):
+    leaving = []
+    node.on_draining = leaving.append
+    node.subscribe("a", lambda event: None)
+    await node.execute(create("a"))
+    going = asyncio.create_task(served.server.leave([], 30))
+    async with asyncio.timeout(2):
+        await until(lambda: leaving)
+    await node.execute(pb.DestroySessionRequest(session_id="a"))
+    await going
