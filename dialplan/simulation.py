@@ -26,6 +26,7 @@ from dialplan.engine import (
     SipTarget,
     UserTarget,
     Verb,
+    Verdict,
     compile_route,
 )
 from dialplan.models import Route
@@ -92,24 +93,10 @@ def simulate(account: Account, number: str, caller: User | None = None) -> Simul
         call_id=EXAMPLE_CALL_ID,
     )
     plan, broken = _load(account)
-    verdicts = [
-        Considered(
-            id=verdict.route.id,
-            name=verdict.route.name,
-            pattern=verdict.route.pattern,
-            priority=verdict.route.priority,
-            enabled=verdict.route.enabled,
-            shared=verdict.route.shared,
-            chosen=verdict.chosen,
-            matched=verdict.matched,
-            reason=verdict.reason,
-        )
-        for verdict in plan.explain(number)
-    ]
-    considered = sorted([*verdicts, *broken], key=lambda route: (route.priority, route.shared, route.id))
+    considered = [*map(_told, plan.explain(number)), *broken]
     chosen = plan.match(number)
-    steps: list[Step] = []
     problem = _cannot_call(account, caller)
+    steps: list[Step] = []
     if chosen is None:
         problem = problem or "no route matches: 404 Not Found"
     else:
@@ -122,10 +109,25 @@ def simulate(account: Account, number: str, caller: User | None = None) -> Simul
         number=number,
         caller=caller,
         variables=facts._asdict(),
-        considered=considered,
+        considered=sorted(considered, key=lambda route: (route.priority, route.shared, route.id)),
         route=chosen.id if chosen else None,
         steps=steps,
         problem=problem,
+    )
+
+
+def _told(verdict: Verdict) -> Considered:
+    route = verdict.route
+    return Considered(
+        id=route.id,
+        name=route.name,
+        pattern=route.pattern,
+        priority=route.priority,
+        enabled=route.enabled,
+        shared=route.shared,
+        chosen=verdict.chosen,
+        matched=verdict.matched,
+        reason=verdict.reason,
     )
 
 

@@ -111,18 +111,7 @@ def _rows_of(account: Account, name: str, people: People) -> dict[str, Any]:
         "dialplan.Route": Route.objects.create(
             id=f"r-{name}", account=account, name=mark, pattern="1", actions=ECHO
         ),
-        "cdrs.CDR": CDR.objects.create(
-            call_id=mark,
-            account=account,
-            caller_name=mark,
-            caller_number="1001",
-            callee_number="1002",
-            invite_time=NOON,
-            end_time=NOON + timedelta(seconds=5),
-            disposition="CANCELED",
-            hangup_cause="canceled",
-            hangup_by="caller",
-        ),
+        "cdrs.CDR": _call(account, mark),
         "signaling.Registration": Registration.objects.create(
             user=user,
             aor=f"sip:{mark}@{account.domain}",
@@ -136,3 +125,18 @@ def _rows_of(account: Account, name: str, people: People) -> dict[str, Any]:
             expires_at=timezone.now() + timedelta(hours=1),
         ),
     }
+
+
+def _call(account: Account, mark: str) -> CDR:
+    return CDR.objects.create(
+        call_id=mark,
+        account=account,
+        caller_name=mark,
+        caller_number="1001",
+        callee_number="1002",
+        invite_time=NOON,
+        end_time=NOON + timedelta(seconds=5),
+        disposition="CANCELED",
+        hangup_cause="canceled",
+        hangup_by="caller",
+    )
