@@ -267,3 +267,38 @@ def test_who_belongs_to_no_account_sees_nothing(world: World) -> None:
         assert mark not in page
     for label in LABELS:
         assert f'href="{url(label, "changelist")}"' not in page
+
+
+@pytest.mark.parametrize("person", ["alice", "charlie", "root"])
+@pytest.mark.parametrize("label", ["accounts.User", "dialplan.Route", "accounts.ApiToken"])
+def test_an_account_admin_deletes_rows_of_the_own_account(world: World, label: str, person: str) -> None:
+    model = apps.get_model(label)
+    row = world.row(own(person), model)
+    response = log_in(world, person).post(url(label, "delete", row.pk), {"post": "yes"})
+    assert response.status_code == 302
+    assert not model._default_manager.filter(pk=row.pk).exists()
+
+
+def test_an_account_admin_changes_the_own_users_and_routes(world: World) -> None:
+    client = log_in(world, "alice")
+    user = world.row("alpha", apps.get_model("accounts.User"))
+    route = world.row("alpha", apps.get_model("dialplan.Route"))
+    user_form = {
+        "account": str(user.account_id),
+        "extension": user.extension,
+        "username": user.username,
+        "display_name": "Changed",
+        "max_concurrent_calls": "",
+    }
+    route_form = {
+        "account": str(route.account_id),
+        "name": "Changed",
+        "pattern": "1",
+        "priority": "1",
+        "actions": '[{"type": "echo"}]',
+    }
+    assert client.post(url("accounts.User", "change", user.pk), user_form).status_code == 302
+    assert client.post(url("dialplan.Route", "change", route.pk), route_form).status_code == 302
+    user.refresh_from_db()
+    route.refresh_from_db()
+    assert (user.display_name, route.name) == ("Changed", "Changed")
