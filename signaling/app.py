@@ -14,7 +14,7 @@ import time
 import structlog
 
 from cdrs.journal import Journal
-from cdrs.writer import DatabaseWriter
+from cdrs.outlet import open_outlet
 from dialplan.watch import WatchState, import_if_changed
 from signaling.announce import RtpManagerAnnouncer, announce_bindings
 from signaling.authentication import Authenticator
@@ -80,7 +80,9 @@ class SignalingApp:
             poll_s=config.poll_s,
             before_poll=self._import_dialplan,
         )
-        self.writer = DatabaseWriter(config.journal_directory, gather_s=DELIVERY_GATHER_S)
+        self.writer = open_outlet(
+            config.journal_directory, nats_url=config.nats_url, gather_s=DELIVERY_GATHER_S
+        )
         self.journal = Journal(
             config.journal_directory,
             config.node_id,

@@ -29,6 +29,8 @@ class SignalingConfig:
     poll_s: float
     dialplan_path: Path | None
     journal_directory: Path
+    nats_url: str
+    """Where call records go; empty: into the database."""
     rtpmanagers: tuple[tuple[str, str], ...]
     grpc_security: GrpcSecurity
     nonce_secret: bytes
@@ -55,6 +57,7 @@ class SignalingConfig:
             poll_s=settings.CONFIG_POLL_S,
             dialplan_path=settings.DIALPLAN_PATH,
             journal_directory=settings.VAR_DIR / "journal",
+            nats_url=settings.NATS_URL,
             rtpmanagers=settings.RTPMANAGER_ADDRS,
             grpc_security=GrpcSecurity.from_settings(settings),
             nonce_secret=settings.SECRET_KEY.encode(),

@@ -19,8 +19,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 ENV = env = Registry()
 HOSTNAME = socket.gethostname()
 
-SIGNALING, RTPMANAGER, UI = "signaling", "rtpmanager", "ui"
-EVERY_ROLE = (SIGNALING, RTPMANAGER, UI)
+SIGNALING, RTPMANAGER, UI, CDR_CONSUMER = "signaling", "rtpmanager", "ui", "cdr"
+EVERY_ROLE = (SIGNALING, RTPMANAGER, UI, CDR_CONSUMER)
 
 # --- Files and logs ---------------------------------------------------------------------------------------------
 
@@ -31,7 +31,11 @@ VAR_DIR = env.path(
     help="Directory of everything that is written: SQLite file, CDR journal, uploads",
 )
 LOGLEVEL = env.choice(
-    "LOGLEVEL", "info", LOG_LEVELS, roles=(SIGNALING, RTPMANAGER), help="Log level (debug, info, warn, error)"
+    "LOGLEVEL",
+    "info",
+    LOG_LEVELS,
+    roles=(SIGNALING, RTPMANAGER, CDR_CONSUMER),
+    help="Log level (debug, info, warn, error)",
 )
 LOG_FORMAT = env.choice(
     "LOG_FORMAT", "console", ("console", "json"), roles=EVERY_ROLE, help="Form of the log lines"
@@ -313,6 +317,22 @@ RTP_METRICS_PORT = env.integer(
     maximum=65535,
     roles=[RTPMANAGER],
     help="HTTP port of /metrics of the RTP manager, without a token; 0: none",
+)
+
+# --- Call records ---------------------------------------------------------------------------------------------------
+
+NATS_URL = env.secret(
+    "NATS_URL",
+    roles=(SIGNALING, CDR_CONSUMER),
+    help="nats://host:4222, several separated by commas: call records go through JetStream and `manage.py runcdr` "
+    "stores them; unset: the signaling node stores them itself",
+)
+CDR_RETENTION_DAYS = env.integer(
+    "CDR_RETENTION_DAYS",
+    0,
+    maximum=36500,
+    roles=[UI],
+    help="Calls that started more days ago are deleted by `manage.py cdrs prune`; 0 keeps them for ever",
 )
 
 # --- Media ----------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ TITLES = {
     "signaling": "Signaling (`manage.py runsip`)",
     "rtpmanager": "RTP manager (`manage.py runrtp`)",
     "ui": "UI (`manage.py runui`)",
+    "cdr": "CDR consumer (`manage.py runcdr`)",
 }
 
 

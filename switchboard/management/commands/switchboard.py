@@ -38,7 +38,7 @@ class Command(BaseCommand):
         self._refuse_taken_ports()
         call_command("migrate", verbosity=0)
         credentials = None if options["no_demo"] else seed()
-        supervisor = Supervisor(CHILDREN, str(Path(sys.argv[0]).resolve()))
+        supervisor = Supervisor(children(), str(Path(sys.argv[0]).resolve()))
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, _stop)
         try:
@@ -68,6 +68,11 @@ class Command(BaseCommand):
             if time.monotonic() > deadline:
                 raise CommandError(f"not ready after {READY_TIMEOUT_S:.0f} s: {', '.join(missing)}")
             time.sleep(POLL_S)
+
+
+def children() -> dict[str, list[str]]:
+    """Return the processes to run; with NATS there is one more, which stores what the others publish."""
+    return {**CHILDREN, "cdr consumer": ["runcdr"]} if settings.NATS_URL else CHILDREN
 
 
 def wanted_ports() -> list[WantedPort]:
