@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import audio
+from tests.media_pool import PoolStack
 from tests.sipp import SippRunner
 from tests.stack import Stack, make_template
 
@@ -42,12 +43,30 @@ def sipp(stack: Stack, tmp_path: Path) -> Iterator[SippRunner]:
     runner.stop()
 
 
+@pytest.fixture
+def pool(template: Path, tmp_path: Path) -> Iterator[PoolStack]:
+    """A signaling node that knows three RTP managers, none of which runs yet."""
+    stack = PoolStack(tmp_path / "stack", template, managers=3)
+    try:
+        yield stack
+    finally:
+        stack.stop()
+
+
+@pytest.fixture
+def pool_sipp(pool: PoolStack, tmp_path: Path) -> Iterator[SippRunner]:
+    """SIPp against it."""
+    runner = SippRunner(pool, tmp_path / "sipp")
+    yield runner
+    runner.stop()
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """Add the processes' last log lines to the report of a failed end-to-end test."""
     outcome = yield
     report = outcome.get_result()  # type: ignore[attr-defined]
     used = getattr(item, "funcargs", {})
-    for name in ("stack", "own_stack"):
+    for name in ("stack", "own_stack", "pool"):
         if report.failed and isinstance(used.get(name), Stack):
             report.sections.append((f"logs of {name}", used[name].logs()))

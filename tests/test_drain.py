@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""RTP managers that are drained while phones talk through them."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+
+from signaling.live.commands import CommandRefused
+from tests.drain_scenario import run_drain
+from tests.media_pool import ManyCalls, PoolStack, talking
+from tests.rtp_bank import RtpBank
+from tests.sipp import SippRunner
+
+pytestmark = pytest.mark.e2e
+
+CALLS, PROMPTS = 10, 2
+SHORT_GAP_MS = 200.0
+"""What a phone's jitter buffer and concealment can cover."""
+
+
+def status(pool: PoolStack) -> dict:
+    return pool.command("drain_status", node_id="rtp-1")
+
+
+def test_a_drain_moves_calls_waits_for_prompts_and_loses_nobody(
+    pool: PoolStack, pool_sipp: SippRunner
+) -> None:
+    figures = run_drain(pool, pool_sipp, calls=CALLS, prompts=PROMPTS)
+    print("\n" + "\n".join(figures.lines()))
+    begun, last = figures.statuses[0], figures.statuses[-1]
+    assert begun["total_sessions"] == last["total_sessions"] == 2 * CALLS + PROMPTS
+    assert max(each["waiting_playback"] for each in figures.statuses[1:]) == PROMPTS
+    assert (last["migrated_count"], last["failed_count"], last["ended_count"]) == (2 * CALLS + 1, 0, 1)
+    assert (last["state"], last["remaining_sessions"], last["errors"]) == ("disabled", 0, [])
+    assert figures.targets.keys() == {"rtp-2", "rtp-3"}
+    assert all(row["disposition"] == "ANSWERED" for row in figures.cdrs)
+    assert {row["hangup_cause"] for row in figures.cdrs} == {"normal"}
+    moved = [row for row in figures.cdrs if row["metadata"]]
+    assert len(moved) == CALLS + 1
+    assert all(row["metadata"]["media_moves"][0]["from"] == "rtp-1" for row in moved)
+    counted = sum(row["rtp_packets_recv"] for row in moved if row["callee_user_id"])
+    assert counted == pytest.approx(figures.heard, rel=0.01)
+    assert figures.missing_ms <= SHORT_GAP_MS
+    assert figures.gap_ms <= figures.baseline_gap_ms + SHORT_GAP_MS
+
+
+def test_a_phone_that_refuses_keeps_its_call_where_it_is_or_loses_it(
+    pool: PoolStack, pool_sipp: SippRunner
+) -> None:
+    pool.start("rtp-1")
+    with RtpBank(4) as bank:
+        calls = ManyCalls(pool, pool_sipp, bank)
+        callees = [calls.callee(1, status="488 Not Acceptable Here").username for _ in range(2)]
+        first = calls.call(callees[0], 1, talk_s=4)
+        second = calls.call(callees[1], 1, talk_s=60)
+        talking(pool, bank)
+        pool.start_media("rtp-2", wait_healthy=True)
+        pool.command("drain", node_id="rtp-1")
+        pool.wait_until(lambda: status(pool)["failed_count"] == 4, 10, "both refusals")
+        shown = status(pool)
+        assert (shown["state"], shown["migrated_count"], shown["remaining_sessions"]) == ("draining", 0, 4)
+        assert (
+            sorted(error.split(": ", 1)[1] for error in shown["errors"])
+            == ["leg B refused: 488 Not Acceptable Here"] * 2
+        )
+        talking(pool, bank)
+        with pytest.raises(CommandRefused):
+            pool.command("drain", node_id="rtp-1")
+        first.wait()
+        assert pool.cdr(first.call_id)["hangup_cause"] == "normal"
+        pool.command("cancel_drain", node_id="rtp-1")
+        pool.command("drain", node_id="rtp-1", mode="aggressive")
+        pool.wait_until(lambda: status(pool)["state"] == "disabled", 10, "the end of the drain")
+        ended = pool.cdr(second.call_id)
+        assert (ended["disposition"], ended["hangup_by"]) == ("ANSWERED", "system")
+        assert ended["hangup_cause"] == "media_error"
+    pool.command("cancel_drain", node_id="rtp-1")
+    assert pool.manager("rtp-1")["drain_state"] == "active"
+
+
+def test_an_rtp_manager_that_is_told_to_stop_has_its_calls_taken_away(
+    pool: PoolStack, pool_sipp: SippRunner
+) -> None:
+    pool.start("rtp-1")
+    with RtpBank(8) as bank:
+        calls = ManyCalls(pool, pool_sipp, bank)
+        run = calls.call(calls.callee(4).username, 4, talk_s=4)
+        talking(pool, bank)
+        pool.start_media("rtp-2", wait_healthy=True)
+        bank.reset()
+        started = time.monotonic()
+        assert pool.kill("rtp-1", signal.SIGTERM) == 0
+        print(f"\nSIGTERM to the end of the process: {time.monotonic() - started:.1f} s")
+        talking(pool, bank)
+        assert max(line.longest_loss for line in bank.lines) * 20 <= SHORT_GAP_MS
+        run.wait()
+    pool.wait_until(lambda: len(pool.cdrs(run.call_id)) == 4, 10, "all records")
+    ends = {(row["rtp_manager"], row["hangup_cause"]) for row in pool.cdrs(run.call_id)}
+    assert ends == {("rtp-2", "normal")}
