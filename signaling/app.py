@@ -122,6 +122,7 @@ class SignalingApp:
                 media=self._open_media,
                 targets=outbound,
                 make_leg=outbound.make_leg,
+                make_caller_leg=outbound.make_caller_leg,
                 verbs=VERBS,
                 bus=self.bus,
                 changes=self.changes,

@@ -66,6 +66,7 @@ class Call:
         self.media: CallMedia | None = None
         self.callee: Leg | None = None
         self.answered = False
+        """Whether the caller's leg is up; the record tells whether anybody answered it."""
         self.failure: CallFailure = failures.NOT_REGISTERED
         self.started_at = services.loop.time()
         self.deadline = self.started_at + services.limits.max_ringing_s
@@ -126,7 +127,9 @@ class Call:
             return False
         if isinstance(event, HangUp):
             by_person = event.reason in (EndReason.NORMAL, EndReason.CANCELED)
-            raise CallOver(event.reason, HangupBy.CALLER if by_person else HangupBy.SYSTEM)
+            gave_up = self.answered and self.record.answer_time is None and event.reason is EndReason.NORMAL
+            reason = EndReason.CANCELED if gave_up else event.reason
+            raise CallOver(reason, HangupBy.CALLER if by_person else HangupBy.SYSTEM)
         if isinstance(event, Acknowledged):
             if event.sdp and self.media is not None:
                 await self.media.caller_answered(event.sdp)
@@ -166,6 +169,7 @@ class Call:
     async def answer_caller(self) -> None:
         """Answer the caller from our own media, for verbs that play or echo; nothing when it is answered."""
         if self.answered:
+            self.note_answer(None)
             return
         media = await self.open_media()
         sdp = await media.answer_locally()
@@ -174,8 +178,18 @@ class Call:
     def send_answer(self, sdp: str, leg: str | None) -> None:
         """Send the answer to the caller and note the time; ``leg`` is the one that answered, None: this server."""
         self.caller.send(Answer(sdp))
+        self.caller_is_up()
+        self.note_answer(leg)
+
+    def caller_is_up(self) -> None:
+        """Note that the caller's leg is answered, so that the limit of calls counts instead of that of ringing."""
         self.answered = True
         self.deadline = self.services.loop.time() + self.services.limits.max_call_s
+
+    def note_answer(self, leg: str | None) -> None:
+        """Note the time at which whoever was called answered, or this server did; the first answer counts."""
+        if self.record.answer_time is not None:
+            return
         self.record.answer_time = self.services.wall()
         if self.media is not None:
             self.record.rtp_manager = self.media.node_id
@@ -183,11 +197,12 @@ class Call:
         self.notify.answered(leg)
 
     def send_ring(self) -> None:
-        """Tell the caller that it rings; the first time is noted."""
-        if self.record.ring_time is None:
+        """Tell the caller that it rings, unless its leg is up; the first time is noted."""
+        if self.record.ring_time is None and self.record.answer_time is None:
             self.record.ring_time = self.services.wall()
             self.notify.ringing()
-        self.caller.send(Ring())
+        if not self.answered:
+            self.caller.send(Ring())
 
     async def update_caller(self, update: Update) -> None:
         """Answer the caller's new offer from our own media."""
@@ -219,7 +234,7 @@ class Call:
         self.notify.received()
         # The exception itself is not kept: with its traceback it would be a cycle of every frame of the call.
         try:
-            ending = await self._run_route()
+            ending = await self.prepare() or await self._run_route()
         except CallOver as over:
             ending = over.ending
         except MediaRefused as refused:
@@ -230,6 +245,10 @@ class Call:
             self.failure = failures.INTERNAL
             ending = Ending(EndReason.ERROR, HangupBy.SYSTEM)
         await self._finish(ending)
+
+    async def prepare(self) -> Ending | None:
+        """Do what comes before the route; an ending of it is that of the call."""
+        return None
 
     async def _run_route(self) -> Ending:
         route = self.request.route
@@ -245,7 +264,7 @@ class Call:
             return Ending(self.failure.reason, HangupBy.SYSTEM)
         for verb in verbs:
             await self.services.verbs[type(verb)](self, verb)
-        if self.answered:
+        if self.record.answer_time is not None:
             return Ending(EndReason.NORMAL, HangupBy.SYSTEM)
         return Ending(self.failure.reason, HangupBy.CALLEE if self.failure.by_callee else HangupBy.SYSTEM)
 
@@ -270,7 +289,7 @@ class Call:
         self._legs.clear()
 
     def _final_status(self, ending: Ending) -> int:
-        if self.answered:
+        if self.record.answer_time is not None:
             return 200
         return 487 if self.caller in self._hung_up else self._final_failure(ending).status
 

@@ -50,6 +50,7 @@ async def dial(call: Call, action: Dial) -> None:
     branches = _ring_all(call, destinations, offers)
     call.notify.dialing(action.target, len(branches))
     await _wait_for_answer(call, media, branches, deadline)
+    await media.stop_ring_back()
 
 
 def _ring_all(
@@ -70,7 +71,7 @@ async def _wait_for_answer(
     while branches:
         item = await call.next(deadline)
         if item is None:
-            await _cancel(call, media, branches, EndReason.NO_ANSWER)
+            await cancel(call, media, branches, EndReason.NO_ANSWER)
             call.failure = failures.NO_ANSWER
             return
         branch = branches.get(item.leg) if item.leg is not None else None
@@ -80,9 +81,9 @@ async def _wait_for_answer(
         if failed is None:
             continue
         failure = failures.better(failure, failed)
-        await _drop(call, media, branches, branch)
+        await drop(call, media, branches, branch)
         if failed.status >= 600:
-            await _cancel(call, media, branches, EndReason.REJECTED)
+            await cancel(call, media, branches, EndReason.REJECTED)
     call.failure = failure or failures.UNREACHABLE
 
 
@@ -96,8 +97,9 @@ async def _on_branch_event(
     if isinstance(event, HangUp):
         return failures.UNREACHABLE
     if isinstance(event, Ring):
-        if not call.answered:
-            call.send_ring()
+        if call.answered:
+            await media.ring_back()
+        call.send_ring()
     elif isinstance(event, EarlyMedia):
         await _early_media(call, media, branch, event)
     elif isinstance(event, Answer):
@@ -126,7 +128,8 @@ async def _answered(
     call: Call, media: CallMedia, branches: dict[Leg, Branch], branch: Branch, event: Answer
 ) -> CallFailure | None:
     del branches[branch.leg]
-    await _cancel(call, media, branches, EndReason.CANCELED)
+    await cancel(call, media, branches, EndReason.CANCELED)
+    await media.stop_ring_back()
     try:
         sdp = await media.connect(branch.session_id, event.sdp, branch.leg.remote_ip)
     except MediaRefused as refused:
@@ -139,20 +142,23 @@ async def _answered(
     if user is not None:
         call.record.callee_user_id = user.id
         call.record.callee_name = user.display_name
-    if not call.answered:
+    if call.answered:
+        call.note_answer(branch.leg.label)
+    else:
         call.send_answer(sdp, branch.leg.label)
         media.caller_described()
     await talk(call, branch.leg)
     return None
 
 
-async def _drop(call: Call, media: CallMedia, branches: dict[Leg, Branch], branch: Branch) -> None:
+async def drop(call: Call, media: CallMedia, branches: dict[Leg, Branch], branch: Branch) -> None:
+    """Forget a phone that is out of the race."""
     branches.pop(branch.leg, None)
     call.drop_leg(branch.leg)
     await media.release([branch.session_id])
 
 
-async def _cancel(call: Call, media: CallMedia, branches: dict[Leg, Branch], reason: EndReason) -> None:
+async def cancel(call: Call, media: CallMedia, branches: dict[Leg, Branch], reason: EndReason) -> None:
     """Stop every phone that still rings."""
     session_ids = []
     for branch in list(branches.values()):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cdrs.record import EndReason
@@ -13,7 +14,8 @@ from signaling.calls.call import Call
 from signaling.calls.events import Terminate
 from signaling.calls.failures import CallFailure
 from signaling.calls.leg import Leg
-from signaling.calls.ports import CallRequest, CallServices
+from signaling.calls.originate import OriginatedCall
+from signaling.calls.ports import CallRequest, CallServices, Destination
 from signaling.directory import AccountInfo, UserInfo
 
 
@@ -59,7 +61,14 @@ class CallManager:
 
     def start(self, caller: Leg, request: CallRequest) -> Call:
         """Start a call; its leg must report to the call's ``on_leg_event``."""
-        call = Call(self._services, caller, request)
+        return self._run(Call(self._services, caller, request))
+
+    def originate(self, request: CallRequest, phones: Sequence[Destination], timeout_s: float) -> Call:
+        """Start a call that rings the caller's own phones first, for at most ``timeout_s`` seconds."""
+        return self._run(OriginatedCall(self._services, request, phones, timeout_s))
+
+    def _run(self, call: Call) -> Call:
+        request = call.request
         self.calls[call.record.id] = call
         self.total += 1
         self._per_account[request.account.id] += 1

@@ -8,6 +8,7 @@ it has sessions on both. Invariant: every session that was ever asked for is rel
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Awaitable, Callable, Container, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ from signaling.mediapool import ErrorCode, MediaError, MediaNode, NoMediaNode
 
 __all__ = ["CallMedia", "MediaRefused", "MediaReport"]
 
+RINGBACK = "ringback.wav"
+"""What a caller hears while it rings elsewhere and its own leg is up already."""
 CLOSE_WAIT_S = 1.0
 """Longest time that the end of a call waits for its media counters."""
 
@@ -60,6 +63,8 @@ class _Negotiation:
     described: bool = False
     """Whether the caller has been sent a final description."""
     answer: str = ""
+    is_called: bool = False
+    """Whether the caller was called itself: it has answered our offer before any callee was asked."""
     answer_for: tuple[str, str] = field(default=("", ""))
     """Callee session and description that `answer` was made from."""
     pending_bridge: str = ""
@@ -106,6 +111,7 @@ class CallMedia:
         self.others: list[NodeSessions] = []
         """Sessions on other RTP managers: of a move that is not complete, or left behind by one that is."""
         self.tally = Tally()
+        self._rings_back = False
         self._call_id = sip_call_id
         self._caller_sdp = caller_sdp
         self._caller_ip = caller_ip
@@ -188,22 +194,8 @@ class CallMedia:
         Raises:
             MediaRefused: the caller's offer cannot be used, or no ports are left.
         """
-        requests = self._open_caller()
-        skipped = len(requests)
-        ids = [uuid.uuid4().hex for _ in addresses]
-        for session_id, address in zip(ids, addresses, strict=True):
-            self.here.own(session_id, "B")
-            requests.append(
-                pb.CreateSessionRequest(
-                    session_id=session_id,
-                    call_id=self._call_id,
-                    leg="B",
-                    signaling_ip=address,
-                    offer_like=self.caller_session if self._caller_sdp else "",
-                )
-            )
-        replies = await self._send(requests)
-        return [(reply.session_id, reply.local_sdp) for reply in replies[skipped:]]
+        known = bool(self._caller_sdp) or self._state.is_called
+        return await self._offer("B", addresses, self._open_caller(), self.caller_session if known else "")
 
     async def connect(self, session_id: str, sdp: str, signaling_ip: str) -> str:
         """Take a callee's answer, join both parties and return the description for the caller.
@@ -301,6 +293,31 @@ class CallMedia:
         if ids:
             await self.here.destroy(ids)
 
+    # --- A caller that is called first ----------------------------------------------------------------------------
+
+    async def offer_callers(self, addresses: Sequence[str]) -> list[tuple[str, str]]:
+        """Open one session per phone of a caller that is called before anybody else; as `offer_callees`.
+
+        Raises:
+            MediaRefused: no ports are left.
+        """
+        return await self._offer("A", addresses, [], "")
+
+    async def take_caller(self, session_id: str, sdp: str, signaling_ip: str) -> None:
+        """Take the answer of one of those phones: it is the caller from now on.
+
+        Raises:
+            MediaRefused: the answer cannot be used.
+        """
+        (reply,) = await self._execute(
+            pb.UpdateSessionRemoteRequest(
+                session_id=session_id, remote_sdp=sdp, kind=pb.SDP_KIND_ANSWER, signaling_ip=signaling_ip
+            )
+        )
+        self.caller_session, self._caller_ip = session_id, signaling_ip
+        self.codec = reply.codec
+        self._state.is_called = self._state.described = True
+
     # --- Prompts ------------------------------------------------------------------------------------------------
 
     async def play(self, file: str, *, repeat: bool = False) -> str:
@@ -322,6 +339,19 @@ class CallMedia:
         """Stop the prompt that plays to the caller, if one does."""
         await self.here.ask([pb.StopAudioRequest(session_id=self.caller_session)])
 
+    async def ring_back(self) -> None:
+        """Let a caller whose leg is up hear that it rings; nothing when it does, or there is no such prompt."""
+        if not self._rings_back:
+            self._rings_back = True
+            with contextlib.suppress(MediaRefused):
+                await self.play(RINGBACK, repeat=True)
+
+    async def stop_ring_back(self) -> None:
+        """End that."""
+        if self._rings_back:
+            self._rings_back = False
+            await self.stop_prompt()
+
     # --- The end ------------------------------------------------------------------------------------------------
 
     async def close(self) -> MediaReport:
@@ -339,6 +369,26 @@ class CallMedia:
             self.tally.add(await sessions.destroy(list(sessions.ids), CLOSE_WAIT_S))
 
     # --- Inside -------------------------------------------------------------------------------------------------
+
+    async def _offer(
+        self, leg: str, addresses: Sequence[str], before: list[Message], offer_like: str
+    ) -> list[tuple[str, str]]:
+        """Open one session for each phone of a leg, after what has to come before; return (id, offer) for each."""
+        requests, skipped = before, len(before)
+        for address in addresses:
+            session_id = uuid.uuid4().hex
+            self.here.own(session_id, leg)
+            requests.append(
+                pb.CreateSessionRequest(
+                    session_id=session_id,
+                    call_id=self._call_id,
+                    leg=leg,
+                    signaling_ip=address,
+                    offer_like=offer_like,
+                )
+            )
+        replies = await self._send(requests)
+        return [(reply.session_id, reply.local_sdp) for reply in replies[skipped:]]
 
     async def _send(self, requests: Sequence[Message]) -> list[Any]:
         """Send a batch that may be the first of the call: when an RTP manager fails it, the next one gets it."""

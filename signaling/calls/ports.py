@@ -133,6 +133,8 @@ class CallServices:
     """Picks an RTP manager for a call; raises `signaling.calls.media.MediaRefused` when none can take it."""
     targets: Targets
     make_leg: LegMaker
+    make_caller_leg: LegMaker
+    """Makes the leg to a phone of the caller, for a call that the API asked for."""
     verbs: Mapping[type, Callable[[Call, Any], Awaitable[None]]]
     bus: EventBus = field(default_factory=EventBus)
     """Gets the events of calls and sessions."""

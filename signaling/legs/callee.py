@@ -30,6 +30,8 @@ class CalleeLeg(DialogLeg):
         offer: our session description.
         max_forwards: hops left.
         behind_nat: the callee registered, so ``flow`` is the way to it whatever its Contact says.
+        label: "A" when it is the caller's own phone, rung for a call that the API asked for.
+        call_id: Call-ID; empty: a new one.
     """
 
     direction = "outbound"
@@ -46,13 +48,15 @@ class CalleeLeg(DialogLeg):
         offer: str,
         max_forwards: int,
         behind_nat: bool = True,
+        label: str = "B",
+        call_id: str = "",
     ) -> None:
-        super().__init__(node, on_event, "B", CALLEE_TABLE)
+        super().__init__(node, on_event, label, CALLEE_TABLE)
         self.remote_ip = flow.remote[0]
         self.flow = flow
         self._rang = False
         self._behind_nat = behind_nat
-        local_tag, call_id = node.tokens.tag(), node.tokens.call_id()
+        local_tag, call_id = node.tokens.tag(), call_id or node.tokens.call_id()
         self._invite = SipRequest(
             "INVITE",
             uri,

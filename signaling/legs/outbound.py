@@ -11,7 +11,7 @@ from signaling.calls import failures
 from signaling.calls.leg import Leg, LegCallback
 from signaling.calls.ports import CallRequest, Destination
 from signaling.calls.targets import TargetFailed
-from signaling.directory import Directory
+from signaling.directory import Directory, UserInfo
 from signaling.legs.callee import CalleeLeg
 from signaling.location import Location
 from signaling.node import SipNode
@@ -56,9 +56,7 @@ class Outbound:
     ) -> Leg:
         """Start ringing ``destination`` with the offer ``sdp``."""
         address: PhoneAddress = destination.address
-        domain = request.account.domain
-        caller = SipUri(scheme="sip", user=request.caller.extension, host=domain)
-        callee = SipUri(scheme="sip", user=request.destination, host=domain)
+        caller, callee = _parties(request)
         return CalleeLeg(
             self._node,
             on_event,
@@ -71,21 +69,49 @@ class Outbound:
             behind_nat=destination.user is not None,
         )
 
-    def _phones_of(self, name: str, request: CallRequest) -> list[Destination]:
-        user = self._directory.user_by_number(request.account.id, name)
-        if user is None:
-            raise TargetFailed(failures.NO_SUCH_USER)
-        bindings = self._location.bindings(user.id, self._node.loop.time()) if user.enabled else []
-        if not bindings:
-            raise TargetFailed(failures.NOT_REGISTERED)
+    def make_caller_leg(
+        self, destination: Destination, request: CallRequest, sdp: str, on_event: LegCallback
+    ) -> Leg:
+        """Start ringing a phone of the caller, which sees the number that is to be dialled for it.
+
+        All of its phones are rung under the call's own Call-ID, as by a proxy that forks.
+        """
+        address: PhoneAddress = destination.address
+        caller, callee = _parties(request)
+        dialled = self._directory.user_by_number(request.account.id, request.destination)
+        name = "" if dialled is None else dialled.display_name
+        return CalleeLeg(
+            self._node,
+            on_event,
+            uri=address.uri,
+            flow=address.flow,
+            from_=NameAddr(display_name=name, uri=callee),
+            to=NameAddr(display_name=request.caller.display_name, uri=caller),
+            offer=sdp,
+            max_forwards=request.max_forwards,
+            label="A",
+            call_id=request.sip_call_id,
+        )
+
+    def phones(self, user: UserInfo) -> list[Destination]:
+        """Return the registered phones of a user, the preferred first."""
         return [
             Destination(
                 address=PhoneAddress(binding.contact, binding.flow),
                 remote_ip=binding.flow.remote[0],
                 user=user,
             )
-            for binding in bindings
+            for binding in self._location.bindings(user.id, self._node.loop.time())
         ]
+
+    def _phones_of(self, name: str, request: CallRequest) -> list[Destination]:
+        user = self._directory.user_by_number(request.account.id, name)
+        if user is None:
+            raise TargetFailed(failures.NO_SUCH_USER)
+        phones = self.phones(user) if user.enabled else []
+        if not phones:
+            raise TargetFailed(failures.NOT_REGISTERED)
+        return phones
 
     async def _address(self, target: SipTarget, request: CallRequest) -> Destination:
         params = () if target.transport is None else (("transport", target.transport),)
@@ -99,3 +125,12 @@ class Outbound:
             raise TargetFailed(failures.BAD_TARGET) from error
         flow = self._node.transport.flow_to(found)
         return Destination(address=PhoneAddress(uri, flow), remote_ip=found.ip, user=None)
+
+
+def _parties(request: CallRequest) -> tuple[SipUri, SipUri]:
+    """Return who calls and who is called, as both are known in the account."""
+    domain = request.account.domain
+    return (
+        SipUri(scheme="sip", user=request.caller.extension, host=domain),
+        SipUri(scheme="sip", user=request.destination, host=domain),
+    )

@@ -17,6 +17,7 @@ from signaling.calls.events import LegEvent
 from signaling.calls.failures import CallFailure
 from signaling.calls.leg import LegCallback
 from signaling.calls.media import CallMedia
+from signaling.calls.originate import OriginatedCall
 from signaling.calls.ports import CallLimits, CallRequest, CallServices, Destination
 from signaling.calls.sessions import SessionBook
 from signaling.calls.targets import TargetFailed
@@ -156,6 +157,8 @@ class World:
     max_call_s: float = 60.0
     media_recovery_s: float = 0.3
     legs: list[RecordedLeg] = field(default_factory=list)
+    own_phones: list[RecordedLeg] = field(default_factory=list)
+    """Legs to phones of the caller, in a call that the API asked for."""
     bus: EventBus = field(default_factory=lambda: EventBus("sip-1"))
     changes: Changes = field(default_factory=Changes)
     random_bytes: Callable[[int], bytes] = lambda count: bytes(range(count))
@@ -170,6 +173,14 @@ class World:
     ) -> RecordedLeg:
         leg = RecordedLeg("B", on_event)
         self.legs.append(leg)
+        return leg
+
+    def make_caller_leg(
+        self, destination: Destination, request: CallRequest, sdp: str, on_event: LegCallback
+    ) -> RecordedLeg:
+        leg = RecordedLeg("A", on_event)
+        leg.remote_ip = destination.remote_ip
+        self.own_phones.append(leg)
         return leg
 
     def make_caller(self) -> RecordedLeg:
@@ -196,10 +207,41 @@ class World:
         self, actions: list[dict], *, sdp: str = "caller's offer", refusal: CallFailure | None = None
     ) -> None:
         """Begin a call whose route has these actions."""
-        loop = asyncio.get_running_loop()
+        self.caller = self.make_caller()
+        request = self.request(actions, sdp=sdp, refusal=refusal, caller_ip="192.0.2.1")
+        self.call = Call(self.services(), self.caller, request)
+        self.caller.on_event = self.call.on_leg_event
+        self.task = asyncio.get_running_loop().create_task(self.call.run())
+
+    def originate(self, actions: list[dict], *, phones: int = 1, timeout_s: float = 30.0) -> None:
+        """Begin a call that rings the caller's own phones first."""
+        found = [Destination(address=n, remote_ip=f"192.0.2.{50 + n}", user=ALICE) for n in range(phones)]
+        request = self.request(actions, sdp="", caller_ip=found[0].remote_ip, origin="api")
+        self.call = OriginatedCall(self.services(), request, found, timeout_s)
+        self.task = asyncio.get_running_loop().create_task(self.call.run())
+
+    def request(self, actions: list[dict], *, sdp: str, caller_ip: str, **more: Any) -> CallRequest:
+        """Return what alice asks for when she dials 1002."""
         route = parse_route({"id": "r1", "name": "r1", "pattern": "*", "actions": actions})
-        services = CallServices(
-            loop=loop,
+        return CallRequest(
+            **{
+                "sip_call_id": "call-1",
+                "account": ACCOUNT,
+                "caller": ALICE,
+                "caller_ip": caller_ip,
+                "destination": "1002",
+                "route": compile_routes([route]).match("1002"),
+                "sdp": sdp,
+                "refusal": None,
+                "max_forwards": 69,
+                **more,
+            }
+        )
+
+    def services(self) -> CallServices:
+        """Return the node of the call."""
+        return CallServices(
+            loop=asyncio.get_running_loop(),
             wall=itertools.count(1_700_000_000.0, 1.0).__next__,
             random_bytes=self.random_bytes,
             node_id="sip-1",
@@ -212,28 +254,11 @@ class World:
             media=self.media,
             targets=self,
             make_leg=self.make_leg,
+            make_caller_leg=self.make_caller_leg,
             verbs=VERBS,
             bus=self.bus,
             changes=self.changes,
         )
-        self.caller = self.make_caller()
-        self.call = Call(
-            services,
-            self.caller,
-            CallRequest(
-                sip_call_id="call-1",
-                account=ACCOUNT,
-                caller=ALICE,
-                caller_ip="192.0.2.1",
-                destination="1002",
-                route=compile_routes([route]).match("1002"),
-                sdp=sdp,
-                refusal=refusal,
-                max_forwards=69,
-            ),
-        )
-        self.caller.on_event = self.call.on_leg_event
-        self.task = loop.create_task(self.call.run())
 
     async def settle(self) -> None:
         """Let everything happen that needs no time."""
