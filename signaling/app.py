@@ -34,6 +34,7 @@ from signaling.drain import DrainController
 from signaling.drain.commands import offer_drains
 from signaling.guard import Identity, MemoryGuard
 from signaling.legs.outbound import Outbound
+from signaling.live.call_commands import CallCommands
 from signaling.live.service import LiveService
 from signaling.location import Binding, BindingEvent, Location
 from signaling.location_orm import RegistrationTable
@@ -164,6 +165,9 @@ class SignalingApp:
         )
         self.drains = DrainController(self.pool, self.calls.calls.values)
         offer_drains(self.live.commands, self.drains)
+        CallCommands(self.calls, self.directory, outbound, self.pool.nodes, tokens.call_id).offer(
+            self.live.commands
+        )
         self.live.commands.register("metrics", self.meter.answer)
         self._guard = guard
         self._housekeeper: asyncio.TimerHandle | None = None

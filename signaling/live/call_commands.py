@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calls as commands of the live API: originate, hang_up. Checks what can be known before a phone rings.
+
+Who may ask is the API's business. Invariant: a refused command has left nothing behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+from cdrs.record import EndReason
+from signaling.calls import failures
+from signaling.calls.events import Terminate
+from signaling.calls.failures import CallFailure
+from signaling.calls.manager import CallManager
+from signaling.calls.ports import CallRequest, Destination
+from signaling.directory import AccountInfo, Directory, UserInfo
+from signaling.live.commands import Arguments, CommandRefused, CommandTable
+from signaling.live.idempotency import IdempotencyCache, KeyReused
+
+MAX_FORWARDS = 70
+MAX_ASKER_CHARS = 150
+
+SENTENCES: dict[CallFailure, tuple[int, str]] = {
+    failures.SHUTTING_DOWN: (503, "The node is being stopped and begins no call."),
+    failures.NODE_LIMIT: (503, "The node has as many calls as it may."),
+    failures.ACCOUNT_LIMIT: (409, "The account has as many calls as it may."),
+    failures.USER_LIMIT: (409, "The user has as many calls as it may."),
+}
+
+
+class Phones(Protocol):
+    """Where the phones of users are."""
+
+    def phones(self, user: UserInfo) -> Sequence[Destination]:
+        """Return the registered phones of a user."""
+        ...
+
+
+class CallCommands:
+    """What the live API may ask of calls.
+
+    Args:
+        calls: the calls of this node.
+        directory: accounts, users and dialplans.
+        phones: where the phones of users are.
+        rtpmanagers: the pool, of which one must be healthy.
+        call_id: makes a SIP Call-ID.
+    """
+
+    def __init__(
+        self,
+        calls: CallManager,
+        directory: Directory,
+        phones: Phones,
+        rtpmanagers: Iterable[Any],
+        call_id: Callable[[], str],
+    ) -> None:
+        self._calls = calls
+        self._directory = directory
+        self._phones = phones
+        self._rtpmanagers = rtpmanagers
+        self._call_id = call_id
+        self._done = IdempotencyCache()
+
+    def offer(self, commands: CommandTable) -> None:
+        """Register the commands."""
+        commands.register("originate", self.originate)
+        commands.register("hang_up", self.hang_up)
+
+    def hang_up(self, given: Arguments) -> dict[str, Any]:
+        """End the call ``call_uuid``, for ``asked_by``.
+
+        Raises:
+            CommandRefused: 404, there is none.
+        """
+        call = self._calls.calls.get(str(given.get("call_uuid", "")))
+        if call is None:
+            raise CommandRefused(404, "There is no such call.")
+        call.record.metadata["ended_by"] = str(given.get("asked_by", ""))[:MAX_ASKER_CHARS]
+        answered = call.record.answer_time is not None
+        call.post(Terminate(EndReason.NORMAL if answered else EndReason.CANCELED))
+        return {"call_uuid": call.record.id, "call_id": call.record.call_id}
+
+    def originate(self, given: Arguments) -> dict[str, Any]:
+        """Ring the phones of ``user`` of ``account_id`` for ``timeout_s`` seconds, then dial ``number`` for it.
+
+        With a ``key`` the same request is done once; its answer comes again with ``replayed``.
+
+        Raises:
+            CommandRefused: what is asked for cannot be done now, or a value does not fit.
+        """
+        now = asyncio.get_running_loop().time()
+        key = str(given.get("key", ""))
+        wanted = {name: given.get(name) for name in ("account_id", "user", "number", "timeout_s")}
+        if key:
+            try:
+                before = self._done.find(key, wanted, now)
+            except KeyReused:
+                raise CommandRefused(409, "This Idempotency-Key was used for another request.") from None
+            if before is not None:
+                return {**before, "replayed": True}
+        answer = self._originate(given)
+        if key:
+            self._done.keep(key, wanted, answer, now)
+        return answer
+
+    # --- Inside ---------------------------------------------------------------------------------------------------
+
+    def _originate(self, given: Arguments) -> dict[str, Any]:
+        account = self._account(str(given.get("account_id", "")))
+        user = self._user(account, str(given.get("user", "")))
+        number = str(given.get("number", ""))
+        route = self._directory.dialplan(account.id).match(number)
+        if route is None:
+            raise _wrong("number", "No route of the dialplan matches this number.")
+        refusal = self._calls.refusal(account, user)
+        if refusal is not None:
+            status, sentence = SENTENCES.get(refusal, (503, refusal.phrase))
+            raise CommandRefused(status, sentence)
+        phones = self._phones.phones(user)
+        if not phones:
+            raise CommandRefused(409, f"User {user.extension} has no registered phone.")
+        if not any(node.healthy for node in self._rtpmanagers):
+            raise CommandRefused(503, "No RTP manager is healthy.")
+        request = CallRequest(
+            sip_call_id=self._call_id(),
+            account=account,
+            caller=user,
+            caller_ip=phones[0].remote_ip,
+            destination=number,
+            route=route,
+            sdp="",
+            refusal=None,
+            max_forwards=MAX_FORWARDS,
+            origin="api",
+        )
+        call = self._calls.originate(request, phones, float(given.get("timeout_s", 30)))
+        call.record.metadata |= {
+            "origin": "api",
+            "asked_by": str(given.get("asked_by", ""))[:MAX_ASKER_CHARS],
+        }
+        return {
+            "call_uuid": call.record.id,
+            "call_id": request.sip_call_id,
+            "state": "dialing",
+            "account": account.domain,
+            "user": user.extension,
+            "number": number,
+            "phones": len(phones),
+        }
+
+    def _account(self, account_id: str) -> AccountInfo:
+        account = self._directory.account(account_id)
+        if account is None:
+            raise _wrong("account", "There is no such account, or not for you.")
+        if not account.enabled:
+            raise CommandRefused(409, f"The account {account.domain} is disabled.")
+        return account
+
+    def _user(self, account: AccountInfo, name: str) -> UserInfo:
+        user = self._directory.user_by_number(account.id, name)
+        if user is None:
+            raise _wrong("user", "No user of the account has this extension or user name.")
+        if not user.enabled:
+            raise CommandRefused(409, f"User {user.extension} is disabled.")
+        return user
+
+
+def _wrong(field: str, sentence: str) -> CommandRefused:
+    return CommandRefused(400, f"Not valid: {field}.", {field: [sentence]})
