@@ -40,22 +40,22 @@ class Figures:
     heard: int = 0
     """Packets that the called phones heard, all RTP managers together."""
 
-    def lines(self) -> list[str]:
+    def rows(self) -> dict[str, str]:
         """Return what there is to tell."""
         last = self.statuses[-1]
-        return [
-            f"{self.calls} bridged calls and {self.prompts} prompts on the drained RTP manager",
-            (
-                f"sessions: {last['total_sessions']} at the beginning, {last['migrated_count']} moved, "
-                f"{last['failed_count']} failed, {last['ended_count']} ended by themselves"
-            ),
-            f"moved to: {', '.join(f'{name} {count}' for name, count in sorted(self.targets.items()))}",
-            f"bridged calls moved after {self.moves_s:.2f} s, disabled after {last['elapsed_seconds']:.2f} s",
-            (
-                f"longest audio gap: {self.gap_ms:.0f} ms between two packets ({self.baseline_gap_ms:.0f} ms before), "
-                f"{self.missing_ms:.0f} ms of audio missing in a row, {self.lost_packets} packets in all"
-            ),
-        ]
+        return {
+            "bridged calls and prompts on the drained RTP manager": f"{self.calls} and {self.prompts}",
+            "sessions at the beginning": str(last["total_sessions"]),
+            "sessions moved": str(last["migrated_count"]),
+            "sessions that failed to": str(last["failed_count"]),
+            "sessions that ended by themselves": str(last["ended_count"]),
+            "calls moved to": ", ".join(f"{name}: {count}" for name, count in sorted(self.targets.items())),
+            "all bridged calls moved after": f"{self.moves_s:.2f} s",
+            "disabled after": f"{last['elapsed_seconds']:.2f} s",
+            "longest audio gap": f"{self.gap_ms:.0f} ms (before the drain: {self.baseline_gap_ms:.0f} ms)",
+            "longest stretch of audio lost": f"{self.missing_ms:.0f} ms",
+            "packets lost": str(self.lost_packets),
+        }
 
 
 def run_drain(stack: PoolStack, sipp: SippRunner, *, calls: int, prompts: int) -> Figures:

@@ -210,7 +210,7 @@ class ManyCalls:
         return self._start("uac-follows", callers[0], rows, TALK_MS=int(talk_s * 1000), to=number)
 
     def _start(
-        self, scenario: str, phone: Phone, rows: Sequence[str], to: str = "", **replacements: object
+        self, scenario: str, phone: Phone, rows: Sequence[str], to: str = "", **replacements: Any
     ) -> Sipp:
         table = self._stack.var / f"{scenario}-{len(self.runs)}.csv"
         table.write_text("SEQUENTIAL\n" + "\n".join(rows) + "\n")

@@ -7,6 +7,7 @@ the kernel's, so that a busy machine is not taken for a silent line.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import selectors
 import socket
@@ -73,7 +74,6 @@ class RtpBank(threading.Thread):
 
     Args:
         count: how many phones.
-        logs: files in which SIPp writes ``MEDIA own-port relay-port``.
     """
 
     def __init__(self, count: int) -> None:
@@ -98,18 +98,13 @@ class RtpBank(threading.Thread):
             line.socket.close()
 
     def follow(self, log: Path) -> None:
-        """Take what SIPp writes into a file from now on."""
+        """Take what SIPp writes into a file from now on: ``MEDIA own-port relay-port``."""
         self._logs.append(log)
 
     def reset(self) -> None:
         """Forget the gaps so far."""
         for line in self.lines:
             line.reset()
-
-    def silence(self) -> None:
-        """Have nobody send any more."""
-        for line in self.lines:
-            line.relay = None
 
     def run(self) -> None:
         """Send and receive until the end."""
@@ -134,11 +129,9 @@ class RtpBank(threading.Thread):
             return
         line.sent += 1
         header = HEADER.pack(0x80, 0, line.sent & 0xFFFF, (line.sent * SAMPLES) & 0xFFFFFFFF, line.ssrc)
-        try:
+        # Nobody may listen at a port of a killed RTP manager; the next packet may find somebody.
+        with contextlib.suppress(OSError):
             line.socket.sendto(header + b"\xd5" * SAMPLES, line.relay)
-        except OSError:
-            # Nobody listens at a port of a killed RTP manager; the next packet may find somebody.
-            line.moves += 0
 
     def _receive(self, wait_s: float) -> None:
         for key, _ in self._selector.select(wait_s):

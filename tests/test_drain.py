@@ -29,7 +29,7 @@ def test_a_drain_moves_calls_waits_for_prompts_and_loses_nobody(
     pool: PoolStack, pool_sipp: SippRunner
 ) -> None:
     figures = run_drain(pool, pool_sipp, calls=CALLS, prompts=PROMPTS)
-    print("\n" + "\n".join(figures.lines()))
+    print("\n" + "\n".join(f"{name}: {value}" for name, value in figures.rows().items()))
     begun, last = figures.statuses[0], figures.statuses[-1]
     assert begun["total_sessions"] == last["total_sessions"] == 2 * CALLS + PROMPTS
     assert max(each["waiting_playback"] for each in figures.statuses[1:]) == PROMPTS

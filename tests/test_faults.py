@@ -72,7 +72,9 @@ def test_killed_signaling_comes_back_and_the_cut_off_call_has_a_record(
     a_call_works(own_stack, own_sipp)
 
 
-def test_killed_media_ends_its_calls_and_the_next_one_works(own_stack: Stack, own_sipp: SippRunner) -> None:
+def test_killed_media_ends_the_calls_of_phones_that_do_not_follow_and_the_next_one_works(
+    own_stack: Stack, own_sipp: SippRunner
+) -> None:
     call, _ = established(own_stack, own_sipp)
     own_stack.kill("runrtp")
     own_stack.run("runrtp")
