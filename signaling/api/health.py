@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,7 +16,12 @@ from signaling.api.runtime import current
 from signaling.api.serializers import HealthSerializer
 from signaling.live.mirror import STATUS_LATE_S, Mirror
 from signaling.live.tables import RTPMANAGERS
+from switchboard.env import TRUE_WORDS
 from switchboard.events.catalogue import rfc3339
+
+
+CURED_BY_RESTART = frozenset({"SIP_AWAY", "SIP_SILENT"})
+"""Restarting a node whose RTP managers are away or whose disk is full would end its calls and cure nothing."""
 
 
 class HealthView(APIView):
@@ -26,10 +31,16 @@ class HealthView(APIView):
     permission_classes: Any = (AllowAny,)
     throttle_classes: Any = ()
 
-    @extend_schema(operation_id="health", responses={200: HealthSerializer, 503: HealthSerializer})
+    @extend_schema(
+        operation_id="health",
+        parameters=[OpenApiParameter("liveness", bool, description="Only what a restart would cure counts.")],
+        responses={200: HealthSerializer, 503: HealthSerializer},
+    )
     def get(self, request: Request) -> Response:
         """Answer 200 when this node can take calls, else 503 and what is wrong."""
         found = problems(current().mirror)
+        if request.query_params.get("liveness", "").lower() in TRUE_WORDS:
+            found = [problem for problem in found if problem[0] in CURED_BY_RESTART]
         body = {
             "status": "unavailable" if found else "ok",
             "timestamp": rfc3339(time.time()),

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,15 +41,18 @@ class StartedPod:
 
     def probe(self, name: str) -> bool:
         """Tell whether a probe (``readinessProbe``, …) passes."""
-        return passes(self.pod.container[name], self.running.container)
+        probe = self.pod.container.get(name)
+        return probe is None or passes(probe, self.running.container)
 
-    def pre_stop(self) -> None:
-        """Run the hook that comes before SIGTERM, when there is one."""
+    def pre_stop(self) -> str:
+        """Run the hook that comes before SIGTERM, when there is one; return what it wrote."""
         hook = self.pod.container.get("lifecycle", {}).get("preStop")
-        if hook:
-            grace_s = self.pod.spec["terminationGracePeriodSeconds"]
-            done = self.running.container.run(hook["exec"]["command"], timeout_s=grace_s)
-            assert done.returncode == 0, done.stderr
+        if not hook:
+            return ""
+        grace_s = self.pod.spec["terminationGracePeriodSeconds"]
+        done = self.running.container.run(hook["exec"]["command"], timeout_s=grace_s)
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
 
 
 class Node:
@@ -105,10 +108,14 @@ class Node:
         Raises:
             AssertionError: a job failed, a container ended, or a pod is not ready in time.
         """
+        for done in self.begin(*workloads):
+            done.result()
+
+    def begin(self, *workloads: str) -> list[Future[None]]:
+        """Begin to start all pods of the workloads; each result is there when its pod is ready."""
         pods = [pod for workload in workloads for pod in self.manifests.pods(workload)]
         assert len(pods) <= MOST_PODS
-        for done in [self._threads.submit(self._start_pod, pod) for pod in pods]:
-            done.result()
+        return [self._threads.submit(self._start_pod, pod) for pod in pods]
 
     def _start_pod(self, pod: Pod) -> None:
         for description in pod.spec.get("initContainers", []):
@@ -140,13 +147,20 @@ class Node:
         self._started.append(running)
         return running
 
-    def replace(self, name: str) -> None:
-        """Stop a pod as Kubernetes does, hook first, and start it anew."""
+    def replace(self, name: str) -> str:
+        """Stop a pod and start it anew; return what its hook wrote."""
+        pod = self.pods[name].pod
+        said = self.stop_pod(name)
+        self._threads.submit(self._start_pod, pod).result()
+        return said
+
+    def stop_pod(self, name: str) -> str:
+        """Stop a pod as Kubernetes does, hook first; return what the hook wrote."""
         started = self.pods.pop(name)
-        started.pre_stop()
+        said = started.pre_stop()
         code = started.running.stop()
         assert code == 0, f"{name} ended with {code}\n{self.logs()}"
-        self._threads.submit(self._start_pod, started.pod).result()
+        return said
 
     def _alive(self, running: Running) -> bool:
         code = running.ended_with

@@ -19,7 +19,7 @@ SERVICES = sorted(path.name for path in UNITS.glob("*.service"))
 WORST_EXPOSURE = 15
 """Tenths: ``systemd-analyze security`` calls everything below 2.0 OK."""
 OWN = {"DJANGO_SETTINGS_MODULE", "PYTHONUNBUFFERED"}
-LATER = {"REDIS_ADDR", "NATS_URL"}
+LATER = {"REDIS_ADDR"}
 
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
 
