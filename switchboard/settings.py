@@ -397,7 +397,9 @@ for _url in SIGNALING_API_URL:
     if not _url.startswith(("http://", "https://")):
         raise BadVariable("SIGNALING_API_URL", _url, "http://host:port or https://host:port, comma-separated")
 SIGNALING_API_TOKEN = env.secret(
-    "SIGNALING_API_TOKEN", roles=[RTPMANAGER], help="API token that it shows there; unset: none"
+    "SIGNALING_API_TOKEN",
+    roles=[RTPMANAGER],
+    help="API token that it shows there, of a platform administrator; unset: INTERNAL_API_TOKEN",
 )
 DRAIN_GRACE_S = env.seconds(
     "DRAIN_GRACE_S",
@@ -474,8 +476,8 @@ def _internal_token() -> str:
 
     given = env.secret(
         "INTERNAL_API_TOKEN",
-        roles=[SIGNALING, UI],
-        help="What the ui role shows to the REST of signaling nodes; unset: derived from SECRET_KEY",
+        roles=[SIGNALING, RTPMANAGER, UI],
+        help="What the other roles show to the REST of signaling nodes; unset: derived from SECRET_KEY",
     )
     return given or derive(SECRET_KEY, "internal-api")
 

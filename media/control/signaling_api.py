@@ -33,12 +33,12 @@ class SignalingApi:
 
     Args:
         url: its base, ``http://host:port``.
-        token: shown as a bearer token; "" for none.
+        authorization: value of the header of that name; "" for none.
     """
 
-    def __init__(self, url: str, token: str = "") -> None:
+    def __init__(self, url: str, authorization: str = "") -> None:
         self.url = url
-        self._token = token
+        self._authorization = authorization
 
     async def drain(self, node_id: str) -> Answer:
         """Ask for the calls of an RTP manager to be moved away."""
@@ -54,8 +54,8 @@ class SignalingApi:
         request = urllib.request.Request(  # noqa: S310
             f"{self.url}/api/v1/rtpmanagers/{name}/drain{query}", method=method
         )
-        if self._token:
-            request.add_header("Authorization", f"Bearer {self._token}")
+        if self._authorization:
+            request.add_header("Authorization", self._authorization)
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:  # noqa: S310
                 return _answer(response.status, response.read(MAX_ANSWER_BYTES))

@@ -148,7 +148,7 @@ def rest():
 
 
 async def test_the_requests_are_those_of_the_interface(rest):
-    api = SignalingApi(rest, "secret")
+    api = SignalingApi(rest, "Bearer secret")
     assert (await api.drain("rtp/1")).status == 202
     Handler.answer = (200, json.dumps({"state": "disabled"}).encode())
     assert (await api.drain_status("rtp/1")).body == {"state": "disabled"}

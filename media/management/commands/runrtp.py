@@ -121,7 +121,9 @@ async def _leave(server: RtpServer) -> None:
     """Have the calls taken away; an engine that fails meanwhile ends the wait."""
     from media.control.signaling_api import SignalingApi
 
-    apis = [SignalingApi(url, settings.SIGNALING_API_TOKEN) for url in settings.SIGNALING_API_URL]
+    token = settings.SIGNALING_API_TOKEN
+    authorization = f"Bearer {token}" if token else f"Internal {settings.INTERNAL_API_TOKEN}"
+    apis = [SignalingApi(url, authorization) for url in settings.SIGNALING_API_URL]
     leaving = asyncio.ensure_future(server.leave(apis, settings.DRAIN_GRACE_S))
     await asyncio.wait((leaving, server.failed), return_when=asyncio.FIRST_COMPLETED)
     leaving.cancel()
