@@ -14,10 +14,10 @@ from accounts.api.authentication import TokenAuthentication
 from accounts.choices import Permission
 from accounts.tenancy import Access, access_of
 from signaling.api.authentication import InternalAuthentication
-from signaling.api.runtime import current, known_status
+from signaling.api.runtime import current
 from signaling.live.commands import CommandRefused
 from signaling.live.mirror import Mirror
-from switchboard.api_errors import Unavailable, error_body
+from switchboard.api_errors import CODES, Unavailable, error_body
 
 
 class LiveView(APIView):
@@ -54,7 +54,7 @@ class LiveView(APIView):
 
 def refusal(error: CommandRefused) -> Response:
     """Return the answer to a command that the SIP process refused."""
-    status = known_status(error.status)
+    status = error.status if error.status in CODES else 500
     return Response(error_body(status, error.error, error.fields), status=status)
 
 

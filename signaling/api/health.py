@@ -19,7 +19,6 @@ from signaling.live.tables import RTPMANAGERS
 from switchboard.env import TRUE_WORDS
 from switchboard.events.catalogue import rfc3339
 
-
 CURED_BY_RESTART = frozenset({"SIP_AWAY", "SIP_SILENT"})
 """Restarting a node whose RTP managers are away or whose disk is full would end its calls and cure nothing."""
 

@@ -12,7 +12,6 @@ from typing import Any, Protocol
 
 from signaling.live.commands import CommandRefused
 from signaling.live.mirror import Mirror
-from switchboard.api_errors import CODES
 
 COMMAND_WAIT_S = 10.0
 """Longer than the link waits for an answer, so that its refusal is what a caller gets."""
@@ -21,7 +20,7 @@ COMMAND_WAIT_S = 10.0
 class Link(Protocol):
     """Carries commands to the SIP process."""
 
-    async def call(self, name: str, timeout_s: float = ..., **arguments: Any) -> dict[str, Any]:
+    async def call(self, name: str, wait_s: float = ..., **arguments: Any) -> dict[str, Any]:
         """Return the result of a command; raises `CommandRefused`."""
         ...
 
@@ -70,8 +69,3 @@ def current() -> Runtime:
     if _current is None:
         raise RuntimeError("the live API is not running in this process")
     return _current
-
-
-def known_status(status: int) -> int:
-    """Return an HTTP status that has a code of ours."""
-    return status if status in CODES else 500

@@ -61,7 +61,7 @@ class FeedLink:
         if self._transport is not None:
             self._transport.close()
 
-    async def call(self, name: str, timeout_s: float = COMMAND_S, **arguments: Any) -> dict[str, Any]:
+    async def call(self, name: str, wait_s: float = COMMAND_S, **arguments: Any) -> dict[str, Any]:
         """Give a command to the SIP process and return its result.
 
         Raises:
@@ -74,10 +74,10 @@ class FeedLink:
         self._pending[number] = future
         try:
             self._transport.write(msgpack.packb((number, name, arguments)))
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout(wait_s):
                 return await future
         except TimeoutError:
-            raise CommandRefused(503, f"The signaling process did not answer in {timeout_s:g} s.") from None
+            raise CommandRefused(503, f"The signaling process did not answer in {wait_s:g} s.") from None
         finally:
             self._pending.pop(number, None)
 

@@ -103,7 +103,7 @@ async def test_a_command_is_given_up_in_time(world):
     world.commands.register("never", lambda given: asyncio.get_running_loop().create_future())
     async with world.reader() as (_, link):
         with pytest.raises(CommandRefused, match="did not answer"):
-            await link.call("never", timeout_s=0.02)
+            await link.call("never", wait_s=0.02)
 
 
 async def test_a_command_whose_connection_breaks_is_refused(world):
