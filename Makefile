@@ -51,6 +51,7 @@ bench: $(VENV)/.dev ## run the benchmarks (bench/README.md tells what each measu
 	$(BIN)/pip install --quiet -r bench/requirements.txt
 	$(BIN)/python -m bench.relay $(ARGS)
 	$(BIN)/python -m bench.signalling $(ARGS)
+	$(BIN)/python -m bench.memory $(ARGS)
 	$(BIN)/python -m bench.live
 
 engine: $(VENV)/.engine ## build and install the Rust engine
