@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from tests.rtp_bank import RtpBank
 from tests.sipp import Sipp, SippRunner
 from tests.stack import ROOT, START_TIMEOUT_S, Phone, Stack, StackError
 
+TOKEN = "of-this-test"
 PROMPT_S = 6.0
 LONG_PROMPT, PROMPT_THEN_ECHO = "501", "502"
 
@@ -39,7 +42,7 @@ class PoolStack(Stack):
     def __init__(
         self, directory: Path, template: Path, *, managers: int = 2, env: dict[str, str] | None = None
     ) -> None:
-        super().__init__(directory, template, env=env)
+        super().__init__(directory, template, env={"INTERNAL_API_TOKEN": TOKEN, **(env or {})})
         self.blocks = [self.ports, *(PortBlock() for _ in range(managers - 1))]
         self.media_env: dict[str, dict[str, str]] = {}
         audio.write_wav(self.audio / "long.wav", audio.tone(440.0, PROMPT_S))
@@ -121,6 +124,18 @@ class PoolStack(Stack):
     def manager(self, name: str) -> dict[str, Any]:
         """Return what signaling says of an RTP manager."""
         return asyncio.run(self._look(name))
+
+    def rest(self, method: str, path: str) -> tuple[int, dict[str, Any]]:
+        """Ask the REST of signaling; return status and body, status 0 when nobody answers."""
+        connection = HTTPConnection("127.0.0.1", self.ports.api, timeout=5)
+        try:
+            connection.request(method, f"/api/v1/{path}", headers={"Authorization": f"Internal {TOKEN}"})
+            response = connection.getresponse()
+            return response.status, json.loads(response.read())
+        except OSError:
+            return 0, {}
+        finally:
+            connection.close()
 
     async def _command(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         link, _ = await self._linked()

@@ -81,22 +81,47 @@ def test_a_phone_that_refuses_keeps_its_call_where_it_is_or_loses_it(
     assert pool.manager("rtp-1")["drain_state"] == "active"
 
 
+@pytest.mark.parametrize("asks", [False, True])
 def test_an_rtp_manager_that_is_told_to_stop_has_its_calls_taken_away(
-    pool: PoolStack, pool_sipp: SippRunner
+    pool: PoolStack, pool_sipp: SippRunner, asks: bool
 ) -> None:
-    pool.start("rtp-1")
+    """Whether it asks signaling for that, by REST, or signaling hears of it from its health."""
+    api = {"SIGNALING_API_URL": f"http://127.0.0.1:{pool.ports.api}"} if asks else {}
+    pool.start()
+    pool.start_media("rtp-1", wait_healthy=True, **api)
     with RtpBank(8) as bank:
         calls = ManyCalls(pool, pool_sipp, bank)
         run = calls.call(calls.callee(4).username, 4, talk_s=4)
         talking(pool, bank)
         pool.start_media("rtp-2", wait_healthy=True)
+        pool.wait_until(lambda: pool.rest("GET", "health")[0] == 200, 20, "REST")
         bank.reset()
         started = time.monotonic()
         assert pool.kill("rtp-1", signal.SIGTERM) == 0
         print(f"\nSIGTERM to the end of the process: {time.monotonic() - started:.1f} s")
+        _, shown = pool.rest("GET", "rtpmanagers/rtp-1/drain")
+        assert (shown["state"], shown["migrated_count"]) == ("disabled", 8)
         talking(pool, bank)
         assert max(line.longest_loss for line in bank.lines) * 20 <= SHORT_GAP_MS
         run.wait()
     pool.wait_until(lambda: len(pool.cdrs(run.call_id)) == 4, 10, "all records")
     ends = {(row["rtp_manager"], row["hangup_cause"]) for row in pool.cdrs(run.call_id)}
     assert ends == {("rtp-2", "normal")}
+    assert "does not take the calls away" not in (pool.var / "rtp-1.log").read_text()
+
+
+def test_the_drain_is_ordered_watched_and_cancelled_by_rest(pool: PoolStack) -> None:
+    pool.start("rtp-1")
+    pool.wait_until(lambda: pool.rest("GET", "health")[0] == 200, 20, "REST")
+    begun = pool.rest("POST", "rtpmanagers/rtp-1/drain?mode=graceful")
+    assert begun[0] == 202
+    assert begun[1].keys() == {"message", "node_id", "mode", "total_sessions"}
+    pool.wait_until(lambda: status(pool)["state"] == "disabled", 5, "the end of the drain")
+    assert pool.rest("POST", "rtpmanagers/rtp-1/drain")[0] == 409
+    assert pool.rest("POST", "rtpmanagers/rtp-1/drain?mode=quick")[0] == 400
+    assert pool.rest("POST", "rtpmanagers/rtp-9/drain")[0] == 404
+    code, shown = pool.rest("GET", "rtpmanagers/rtp-1/drain")
+    assert (code, shown["state"], shown["mode"]) == (200, "disabled", "graceful")
+    assert pool.rest("DELETE", "rtpmanagers/rtp-1/drain")[0] == 200
+    (member,) = [row for row in pool.rest("GET", "rtpmanagers")[1]["members"] if row["node_id"] == "rtp-1"]
+    assert (member["drain_state"], member["healthy"]) == ("active", True)
