@@ -254,7 +254,11 @@ class Authenticator:
     def _offered(self, request: SipRequest) -> tuple[str, ...]:
         """Return the algorithms to offer: MD5 alone to phones that give up on two challenges (RFC 8760 2.4)."""
         agents = self._md5_only_agents
-        if agents and (request.headers.get("User-Agent") or "").startswith(agents) and MD5 in self._algorithms:
+        if (
+            agents
+            and (request.headers.get("User-Agent") or "").startswith(agents)
+            and MD5 in self._algorithms
+        ):
             return (MD5,)
         return self._algorithms
 

@@ -14,4 +14,6 @@ def create_schema(*, using: str, **_: object) -> None:
         # A user that may not create schemas may still use one that an administrator made.
         cursor.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", [settings.DATABASE_SCHEMA])
         if cursor.fetchone() is None:
-            cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {connection.ops.quote_name(settings.DATABASE_SCHEMA)}")
+            cursor.execute(
+                f"CREATE SCHEMA IF NOT EXISTS {connection.ops.quote_name(settings.DATABASE_SCHEMA)}"
+            )

@@ -114,7 +114,7 @@ def test_calls_before_a_time_are_found(root: Rest) -> None:
 @pytest.mark.parametrize(
     ("query", "field"),
     [
-        ({"numbr": "1"}, "numbr"),
+        ({"nmber": "1"}, "nmber"),
         ({"number": "abc"}, "number"),
         ({"number": "1", "q": "2"}, "number"),
         ({"from": "yesterday"}, "from"),
