@@ -22,12 +22,16 @@ def reachable(address: str) -> str:
 
 def not_ready() -> list[str]:
     """Return the names of the roles that do not answer yet."""
-    checks = {"rtpmanager": _rtpmanager, "signaling": _signaling, "ui": _ui}
+    checks = {"rtpmanager": _rtpmanager, "signaling": _signaling, "live API": _live_api, "ui": _ui}
     return [name for name, check in checks.items() if not check()]
 
 
 def _rtpmanager() -> bool:
     return _connects(reachable(settings.GRPC_BIND), settings.GRPC_PORT)
+
+
+def _live_api() -> bool:
+    return _connects(reachable(settings.API_BIND), settings.API_PORT)
 
 
 def _ui() -> bool:

@@ -46,6 +46,8 @@ def tables(demo: Demo | None) -> list[Table]:
         places.add_row("Login", f"{demo.people.admin_username}   password: {password}")
     places.add_row("SIP server", "  or  ".join(sip) + "   (UDP and TCP)")
     places.add_row("SIP domain", settings.DEFAULT_DOMAIN)
+    api = [f"http://{host}:{settings.API_PORT}/api/v1/" for host in shown_hosts(settings.API_BIND)]
+    places.add_row("Live REST", "  or  ".join(api))
     if demo is None:
         return [places]
     phones = Table(title="Phones", box=box.SIMPLE, title_justify="left")

@@ -114,7 +114,7 @@ def test_calls_before_a_time_are_found(root: Rest) -> None:
 @pytest.mark.parametrize(
     ("query", "field"),
     [
-        ({"nmber": "1"}, "nmber"),
+        ({"colour": "1"}, "colour"),
         ({"number": "abc"}, "number"),
         ({"number": "1", "q": "2"}, "number"),
         ({"from": "yesterday"}, "from"),

@@ -80,6 +80,7 @@ def wanted_ports() -> list[WantedPort]:
     return [
         WantedPort(settings.SIP_BIND, settings.SIP_PORT, "udp", "PORT"),
         WantedPort(settings.SIP_BIND, settings.SIP_PORT, "tcp", "PORT"),
+        WantedPort(settings.API_BIND, settings.API_PORT, "tcp", "API_PORT"),
         WantedPort(settings.GRPC_BIND, settings.GRPC_PORT, "tcp", "GRPC_PORT"),
         WantedPort(settings.UI_BIND, settings.UI_PORT, "tcp", "UI_PORT"),
     ]
