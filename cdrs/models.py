@@ -13,7 +13,8 @@ from cdrs.choices import Disposition, HangupBy, Quality
 __all__ = ["CDR", "DailyRollup", "Disposition", "HangupBy"]
 
 
-_NUMBER_OPCLASSES = ("varchar_pattern_ops", "uuid_ops", "timestamptz_ops")
+_OF_NUMBER = ("varchar_pattern_ops", "timestamptz_ops")
+_OF_ACCOUNT_NUMBER = ("uuid_ops", *_OF_NUMBER)
 """So that PostgreSQL finds numbers by their beginning in any locale."""
 
 
@@ -119,15 +120,17 @@ class CDR(models.Model):
             models.Index(
                 fields=("-invite_time",), condition=Quality.FAIR.condition, name="cdrs_fair_quality_time"
             ),
+            models.Index(fields=("caller_number", "-invite_time"), opclasses=_OF_NUMBER, name="cdrs_caller"),
             models.Index(
-                fields=("caller_number", "account", "-invite_time"),
-                opclasses=_NUMBER_OPCLASSES,
-                name="cdrs_caller",
+                fields=("account", "caller_number", "-invite_time"),
+                opclasses=_OF_ACCOUNT_NUMBER,
+                name="cdrs_account_caller",
             ),
+            models.Index(fields=("callee_number", "-invite_time"), opclasses=_OF_NUMBER, name="cdrs_callee"),
             models.Index(
-                fields=("callee_number", "account", "-invite_time"),
-                opclasses=_NUMBER_OPCLASSES,
-                name="cdrs_callee",
+                fields=("account", "callee_number", "-invite_time"),
+                opclasses=_OF_ACCOUNT_NUMBER,
+                name="cdrs_account_callee",
             ),
         )
         constraints = (models.UniqueConstraint(fields=("call_id",), name="cdrs_call_id_unique"),)

@@ -9,7 +9,9 @@ DOMAIN = "switchboard.local"
 def create_default_account(apps, schema_editor):
     """Create the account, unless one with its domain is there."""
     Account = apps.get_model("accounts", "Account")
-    Account.objects.get_or_create(domain=DOMAIN, defaults={"name": "Switchboard", "realm": DOMAIN})
+    Account.objects.using(schema_editor.connection.alias).get_or_create(
+        domain=DOMAIN, defaults={"name": "Switchboard", "realm": DOMAIN}
+    )
 
 
 class Migration(migrations.Migration):

@@ -21,15 +21,18 @@ from cdrs.search.criteria import Search, all_of
 from cdrs.search.cursor import FIRST_ID, LAST_ID, Cursor
 from cdrs.search.matching import Meaning, either_number, meaning_of, named, reach, within, without_text
 
-SCAN_S: Final = 0.05
+SCAN_S: Final = 0.04
 """Longest time spent on looking at calls that may or may not meet the search; then it takes a click to go on."""
 PATIENT_SCAN_S: Final = 1.0
 """The same for someone who clicked."""
 FIRST_STEP: Final = 1000
 """Calls looked at in the first step of a scan; the next ones are as long as the time that is left allows."""
-GROWTH: Final = 8
+GROWTH: Final = 3
+"""How much longer a step may be than the one before: what was fast in memory may be slow on disk."""
 READ_PER_SORTED: Final = 10
 """How many times can be sorted from an index while one call is read from the table and checked."""
+PASSES: Final = 2
+"""How often the times of a number are read for a page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,21 +93,18 @@ class Asker:
 
     def _by_number(self, sides: list[d.Driver]) -> Find:
         """Return the calls of a number by its own index, or in the order of time where that is likely to be faster."""
-        conditions = self._search.conditions
-        # Of numbers that begin alike the index is read whole; of one number only the part of the account.
-        read = self._scope & self._range if self._search.exact else Q()
-        rows = d.estimated(sides, read, self._using)
+        checked = all_of(self._search.conditions.values())
         drivers, others = d.ordered_drivers(self._search, self._accounts, self._using)
-        if conditions:
-            soon = rows > others > 0
-        else:
-            met = d.estimated(sides, self._scope & self._range, self._using)
-            soon = others * self._wanted / max(met, 1) * READ_PER_SORTED < rows
-        if soon or rows > d.SORTED_AT_LAST:
+        # The index is read from the newest call of the number to the oldest, whatever the place in the list.
+        rows = d.estimated(sides, self._scope, self._using)
+        met = max(d.estimated(sides, self._scope & self._range & checked, self._using), 1)
+        in_order = min(others, self._wanted * others / met) * READ_PER_SORTED
+        by_number = PASSES * rows + (min(rows, self._wanted * rows / met) * READ_PER_SORTED if checked else 0)
+        if in_order < by_number or rows > d.SORTED_AT_LAST:
             found = self._by(drivers, either_number(self._search))
-            if found.reached is None or conditions or rows > d.SORTED_AT_LAST:
+            if found.reached is None or checked or rows > d.SORTED_AT_LAST:
                 return found
-        return self._all_of(sides, self._scope, all_of(conditions.values()))
+        return self._all_of(sides, self._scope, checked)
 
     def _in_order(self, more: Q) -> Find:
         return self._by(d.ordered_drivers(self._search, self._accounts, self._using)[0], more)

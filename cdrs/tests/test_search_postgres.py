@@ -6,17 +6,20 @@ from typing import Any
 import environ
 import pytest
 from django.db import connections, transaction
+from django.db.models import Q
 
 from cdrs.choices import Quality
 from cdrs.models import CDR
 from cdrs.search import Search
-from cdrs.search.drivers import BY_TIME, Driver, ordered_drivers
+from cdrs.search.drivers import BY_TIME, Driver, number_drivers, ordered_drivers
+from cdrs.search.matching import within
 from cdrs.tests.conftest import extra_database
 from cdrs.tests.search_cases import ALPHA, SearchCases, make_calls
 from tests.postgres import PostgresServer, postgres_server  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.postgres
 
+EVERY = Q()
 OPTIONS = {"options": "-c search_path=switchboard,public", "connect_timeout": 2}
 
 
@@ -36,13 +39,13 @@ class TestOnPostgres(SearchCases):
     pass
 
 
-def plan(calls: str, driver: Driver) -> str:
+def plan(calls: str, driver: Driver, more: Q = EVERY) -> str:
     """Return how the planner reads a driver's calls when the table is large: it is too small here to need an index."""
     order = driver.order(newer=False, pinned=True)
     with transaction.atomic(using=calls), connections[calls].cursor() as cursor:
-        for way in ("seqscan", "bitmapscan", "sort"):
+        for way in ("seqscan", "bitmapscan", *(["sort"] if driver.in_order else [])):
             cursor.execute(f"SET LOCAL enable_{way} = off")
-        return CDR.objects.using(calls).filter(driver.condition).order_by(*order)[:50].explain()
+        return CDR.objects.using(calls).filter(driver.condition & more).order_by(*order)[:50].explain()
 
 
 @pytest.mark.parametrize(
@@ -66,6 +69,16 @@ def test_each_condition_is_answered_by_its_own_index_in_the_order_of_time(
     assert f"using {index}" in text and "Seq Scan" not in text
     # At most the calls of one time are put in the order of their ids.
     assert "Sort Key" not in text or "Presorted Key" in text
+
+
+@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize(("account", "scope"), [("", ""), (str(ALPHA), "account_")])
+def test_a_number_is_answered_by_its_own_index_on_either_side(
+    calls: str, exact: bool, account: str, scope: str
+) -> None:
+    search = Search(text="1001", exact=exact, account=account)
+    for driver, side in zip(number_drivers(search), ("caller", "callee"), strict=True):
+        assert f"cdrs_{scope}{side} " in plan(calls, driver, within(search, None))
 
 
 @pytest.mark.parametrize(
