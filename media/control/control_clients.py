@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable
 from typing import Protocol
 
 from media.control.event_messages import fill_event, is_urgent
@@ -106,7 +105,6 @@ class ControlClients:
         self._max_waiting = max_waiting
         self._loop = loop
         self._clients: dict[str, ControlClient] = {}
-        self.on_emptied: Callable[[], None] | None = None
 
     def get(self, client_id: str) -> ControlClient:
         """Return the client, known or new; forget those that are away for long."""

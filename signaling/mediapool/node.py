@@ -339,6 +339,8 @@ class MediaNode:
     def _give_up(self) -> None:
         # Under another name, what the node still has of this process counts as abandoned there.
         self._client_id = uuid.uuid4().hex
+        if self._call is not None:
+            self._call.cancel()
         self._lose("the RTP manager is gone", before=self._subscriptions.epoch + 1)
 
     async def _ask_health(self) -> None:

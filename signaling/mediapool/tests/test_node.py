@@ -206,7 +206,7 @@ async def test_a_node_whose_port_nobody_listens_on_is_gone_at_once(served):
 async def test_a_restarted_node_is_not_drained_any_more(node, served):
     node.standing.drain_state = DrainState.DISABLED
     fresh = await restart(served)
-    await until(lambda: node.healthy)
+    await until(lambda: node.boot_id == fresh.server.manager.boot_id)
     assert node.drain_state is DrainState.ACTIVE
     await fresh.server.stop()
 
