@@ -5,14 +5,17 @@ from __future__ import annotations
 
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
 from signaling.live.commands import CommandRefused
+from tests.audio import RATE_HZ, Signal, level_dbfs
 from tests.drain_scenario import run_drain
 from tests.media_pool import ManyCalls, PoolStack, talking
 from tests.rtp_bank import RtpBank
 from tests.sipp import SippRunner
+from tests.test_audio_calls import CALLEE_HZ, CALLER_HZ, assert_hears, connect, two_phones
 
 pytestmark = pytest.mark.e2e
 
@@ -125,3 +128,33 @@ def test_the_drain_is_ordered_watched_and_cancelled_by_rest(pool: PoolStack) -> 
     assert pool.rest("DELETE", "rtpmanagers/rtp-1/drain")[0] == 200
     (member,) = [row for row in pool.rest("GET", "rtpmanagers")[1]["members"] if row["node_id"] == "rtp-1"]
     assert (member["drain_state"], member["healthy"]) == ("active", True)
+
+
+def test_softphones_follow_and_hear_each_other_all_the_time(pool: PoolStack, tmp_path: Path) -> None:
+    pool.start("rtp-1")
+    with two_phones(pool, tmp_path) as (caller, callee):
+        call_id = connect(caller, callee)
+        pool.start_media("rtp-2", wait_healthy=True)
+        time.sleep(1)
+        pool.command("drain", node_id="rtp-1")
+        pool.wait_until(lambda: status(pool)["state"] == "disabled", 10, "the end of the drain")
+        assert status(pool)["migrated_count"] == 2
+        pool.kill("rtp-1")
+        time.sleep(2)
+        assert_hears(callee.heard(), CALLER_HZ)
+        assert_hears(caller.heard(), CALLEE_HZ)
+        for phone in (caller, callee):
+            assert longest_silence_s(phone.heard()[-4 * RATE_HZ :]) < SHORT_GAP_MS / 1000
+        caller.order("hangup")
+        caller.wait_for("call_closed")
+    assert pool.cdr(call_id)["rtp_manager"] == "rtp-2"
+
+
+def longest_silence_s(signal: Signal) -> float:
+    """Return the longest stretch in which nothing is heard, in steps of 10 ms."""
+    step = RATE_HZ // 100
+    longest = run = 0
+    for start in range(0, len(signal) - step, step):
+        run = run + 1 if level_dbfs(signal[start : start + step]) < -40 else 0
+        longest = max(longest, run)
+    return longest / 100
