@@ -69,7 +69,7 @@ class CallControlView(CallView):
 
     write_permission: ClassVar[Permission] = Permission.HANG_UP
 
-    @extend_schema(operation_id="calls_hang_up", responses=shapes.HungUpSerializer)
+    @extend_schema(operation_id="calls_hang_up", responses={200: shapes.HungUpSerializer})
     def delete(self, request: Request, call_id: str) -> Response:
         """Hang up a call, by its SIP Call-ID (of either leg) or its uuid."""
         row = find_call(self, call_id)
@@ -115,7 +115,7 @@ class DrainView(LiveView):
         """Return how far the drain of an RTP manager is."""
         return Response(current().command("drain_status", node_id=node_id))
 
-    @extend_schema(operation_id="rtpmanagers_drain_cancel", responses=shapes.DrainCancelledSerializer)
+    @extend_schema(operation_id="rtpmanagers_drain_cancel", responses={200: shapes.DrainCancelledSerializer})
     def delete(self, request: Request, node_id: str) -> Response:
         """Let an RTP manager take sessions again."""
         return Response(current().command("cancel_drain", node_id=node_id))

@@ -2,13 +2,12 @@
 """URLs of the live API of a signaling node."""
 
 from django.urls import path
-from drf_spectacular.views import SpectacularAPIView
 
 from signaling.api import views
 from signaling.api.control import CallControlView, CallListView, DrainView
 from signaling.api.health import HealthView
 from signaling.api.metrics import LiveMetricsView
-from signaling.api.schema import SCHEMA_SETTINGS
+from signaling.api.schema_view import SchemaView
 from signaling.api.sse import EventsView
 
 urlpatterns = [
@@ -25,7 +24,7 @@ urlpatterns = [
     path("api/v1/calls/<path:call_id>", CallControlView.as_view(), name="call"),
     path("api/v1/events", EventsView.as_view(), name="events"),
     path("metrics", LiveMetricsView.as_view(), name="metrics"),
-    path("api/schema", SpectacularAPIView.as_view(custom_settings=SCHEMA_SETTINGS), name="schema"),
+    path("api/schema", SchemaView.as_view(), name="schema"),
 ]
 handler404 = "switchboard.api_errors.not_found"
 handler500 = "switchboard.api_errors.server_error"
