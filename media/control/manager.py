@@ -132,9 +132,7 @@ class SessionManager:
     ) -> Created:
         """Open a session for a remote's offer, or with an offer of ours when `remote_sdp` is empty.
 
-        Args:
-            continues: our last description and the remote's, of a session on another node that this one goes on
-                from: it is in use at once, and its offer asks the remote to follow.
+        One that `continues` a session of another node (our last description and the remote's) is in use at once.
 
         Raises:
             MediaError: INVALID_ARGUMENT (id, description, codec, address), NOT_FOUND (`offer_like`),

@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The media of one call: its sessions on one RTP manager, in few and rich requests.
+"""The media of one call: what its parties agree on, in few and rich requests.
 
 "SDP in, SDP out": descriptions pass through here unread. Session ids are chosen here, so requests that depend on
-each other travel in one batch. Both legs are on one RTP manager; while the call moves to another one (`relocation`)
-it has sessions on both. Invariant: every session that was ever asked for is released by `close`.
+each other travel in one batch.
 """
 
 from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Awaitable, Callable, Container, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,47 +17,21 @@ from google.protobuf.message import Message
 
 from media.control.gen import rtpmanager_pb2 as pb
 from signaling.calls import failures
-from signaling.calls.descriptions import Descriptions
-from signaling.calls.events import CallEvent, Update, UpdateAccepted
-from signaling.calls.node_sessions import MediaRefused, NodeSessions
-from signaling.calls.sessions import SessionBook
-from signaling.calls.tally import CALLEE, CALLER, Tally
-from signaling.mediapool import ErrorCode, MediaError, MediaNode, NoMediaNode
+from signaling.calls.call_sessions import CallSessions
+from signaling.calls.events import Update, UpdateAccepted
+from signaling.calls.node_sessions import MediaRefused
+from signaling.mediapool import ErrorCode, MediaError, MediaNode
 
-__all__ = ["CallMedia", "MediaRefused", "MediaReport"]
+__all__ = ["CallMedia", "MediaRefused"]
 
 RINGBACK = "ringback.wav"
 """What a caller hears while it rings elsewhere and its own leg is up already."""
-CLOSE_WAIT_S = 1.0
-"""Longest time that the end of a call waits for its media counters."""
-
-PickNode = Callable[[Container[MediaNode]], MediaNode]
-"""Returns an RTP manager that is none of the given ones; raises `NoMediaNode`."""
-
-
-def no_other_node(but_not: Container[MediaNode]) -> MediaNode:
-    """Be the choice of a call that has one RTP manager and no other.
-
-    Raises:
-        NoMediaNode: always.
-    """
-    raise NoMediaNode("there is no other RTP manager")
-
-
-@dataclass(slots=True)
-class MediaReport:
-    """What the sessions of a call counted."""
-
-    caller: pb.SessionStats | None = None
-    callee: pb.SessionStats | None = None
-    codec: str = ""
 
 
 @dataclass(slots=True)
 class _Negotiation:
     """Where the description of the caller's leg stands."""
 
-    opened: bool = False
     offered_by_us: bool = False
     described: bool = False
     """Whether the caller has been sent a final description."""
@@ -71,66 +44,22 @@ class _Negotiation:
     """Callee session to bridge to once the caller has answered our offer."""
 
 
-class CallMedia:
-    """The sessions of one call.
+class CallMedia(CallSessions):
+    """What the parties of one call agree on.
 
     Args:
-        node: the RTP manager that has all of them.
-        sip_call_id: for correlation.
+        node: the RTP manager to begin with.
         caller_sdp: the caller's offer; empty when it wants ours.
         caller_ip: where the caller's signalling comes from.
-        report: gets the media events of this call.
-        pick: finds another RTP manager when one fails or is to be left.
-        book: keeps what is known of the sessions; None: one that tells nobody.
+        options: as `CallSessions`.
     """
 
-    def __init__(
-        self,
-        node: MediaNode,
-        *,
-        sip_call_id: str,
-        caller_sdp: str,
-        caller_ip: str,
-        report: Callable[[CallEvent], None],
-        pick: PickNode = no_other_node,
-        book: SessionBook | None = None,
-    ) -> None:
-        self.book = SessionBook(None) if book is None else book
-        self.sessions = self.book.sessions
-        self.pick = pick
-        self.caller_session = uuid.uuid4().hex
-        self.callee_session = ""
-        self.codec = ""
-        self.echoes = False
-        """Whether the caller hears itself."""
-        self.descriptions = Descriptions()
-        self.here = NodeSessions(
-            node, book=self.book, descriptions=self.descriptions, call_id=sip_call_id, report=report
-        )
-        """The sessions that the parties use."""
-        self.others: list[NodeSessions] = []
-        """Sessions on other RTP managers: of a move that is not complete, or left behind by one that is."""
-        self.tally = Tally()
+    def __init__(self, node: MediaNode, *, caller_sdp: str, caller_ip: str, **options: Any) -> None:
+        super().__init__(node, **options)
         self._rings_back = False
-        self._call_id = sip_call_id
         self._caller_sdp = caller_sdp
         self._caller_ip = caller_ip
         self._state = _Negotiation()
-
-    @property
-    def node(self) -> MediaNode:
-        """The RTP manager."""
-        return self.here.node
-
-    @property
-    def node_id(self) -> str:
-        """Name of the RTP manager."""
-        return self.here.node.node_id
-
-    @property
-    def call_id(self) -> str:
-        """For correlation."""
-        return self._call_id
 
     # --- Answering the caller without a callee -------------------------------------------------------------------
 
@@ -287,12 +216,6 @@ class CallMedia:
             pb.UpdateSessionRemoteRequest(session_id=here, remote_sdp=sdp, kind=pb.SDP_KIND_ANSWER)
         )
 
-    async def release(self, session_ids: Sequence[str]) -> None:
-        """Release sessions of callees that did not get the call."""
-        ids = [session_id for session_id in session_ids if session_id in self.here.ids]
-        if ids:
-            await self.here.destroy(ids)
-
     # --- A caller that is called first ----------------------------------------------------------------------------
 
     async def offer_callers(self, addresses: Sequence[str]) -> list[tuple[str, str]]:
@@ -352,22 +275,6 @@ class CallMedia:
             self._rings_back = False
             await self.stop_prompt()
 
-    # --- The end ------------------------------------------------------------------------------------------------
-
-    async def close(self) -> MediaReport:
-        """Release every session and return what they counted; a silent RTP manager is not waited for."""
-        await self.leave_others()
-        self.tally.parties |= {self.caller_session: CALLER, self.callee_session: CALLEE}
-        if self.here.ids:
-            self.tally.add(await self.here.destroy(list(self.here.ids), CLOSE_WAIT_S))
-        return MediaReport(self.tally.caller, self.tally.callee, self.codec)
-
-    async def leave_others(self) -> None:
-        """Release what the call has on RTP managers that it does not use, and keep the counters."""
-        while self.others:
-            sessions = self.others.pop()
-            self.tally.add(await sessions.destroy(list(sessions.ids), CLOSE_WAIT_S))
-
     # --- Inside -------------------------------------------------------------------------------------------------
 
     async def _offer(
@@ -381,7 +288,7 @@ class CallMedia:
             requests.append(
                 pb.CreateSessionRequest(
                     session_id=session_id,
-                    call_id=self._call_id,
+                    call_id=self.call_id,
                     leg=leg,
                     signaling_ip=address,
                     offer_like=offer_like,
@@ -390,44 +297,15 @@ class CallMedia:
         replies = await self._send(requests)
         return [(reply.session_id, reply.local_sdp) for reply in replies[skipped:]]
 
-    async def _send(self, requests: Sequence[Message]) -> list[Any]:
-        """Send a batch that may be the first of the call: when an RTP manager fails it, the next one gets it."""
-        if self._state.opened:
-            return await self._execute(*requests)
-        tried: list[MediaNode] = []
-        while True:
-            try:
-                replies = await self.here.open(*requests)
-            except MediaRefused as refused:
-                tried.append(self.node)
-                if not refused.elsewhere or not self._go_on_to_next(tried):
-                    raise
-            else:
-                self._state.opened = True
-                return replies
-
-    def _go_on_to_next(self, tried: Sequence[MediaNode]) -> bool:
-        """Turn to an RTP manager that has not been tried; tell whether there is one."""
-        try:
-            following = self.here.on(self.pick(tried))
-        except NoMediaNode:
-            return False
-        legs = dict(self.here.ids)
-        self.here.abandon()
-        self.here = following
-        for session_id, leg in legs.items():
-            self.here.own(session_id, leg)
-        return True
-
     def _open_caller(self) -> list[Message]:
-        if self._state.opened:
+        if self._is_open:
             return []
         self._state.offered_by_us = not self._caller_sdp
         self.here.own(self.caller_session, "A")
         return [
             pb.CreateSessionRequest(
                 session_id=self.caller_session,
-                call_id=self._call_id,
+                call_id=self.call_id,
                 leg="A",
                 remote_sdp=self._caller_sdp,
                 signaling_ip=self._caller_ip,
@@ -445,6 +323,3 @@ class CallMedia:
             pb.CreateAnswerRequest(session_id=session_id),
         )
         return UpdateAccepted(reply.local_sdp)
-
-    async def _execute(self, *requests: Message) -> list[Any]:
-        return await self.here.execute(*requests)

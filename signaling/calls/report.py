@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from cdrs.record import CallRecord, estimate_mos, new_record_id
-from signaling.calls.media import MediaReport
 from signaling.calls.ports import CallRequest, CallServices
+from signaling.calls.tally import MediaReport
 
 
 def start_record(request: CallRequest, services: CallServices) -> CallRecord:

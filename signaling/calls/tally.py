@@ -7,6 +7,7 @@ Pure. Packets that were on their way while a party changed from one RTP manager 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from media.control.gen import rtpmanager_pb2 as pb
 
@@ -20,6 +21,15 @@ SUMS = (
     "packets_out_of_order",
 )
 CALLER, CALLEE = "A", "B"
+
+
+@dataclass(slots=True)
+class MediaReport:
+    """What the sessions of a call counted."""
+
+    caller: pb.SessionStats | None = None
+    callee: pb.SessionStats | None = None
+    codec: str = ""
 
 
 class Tally:
