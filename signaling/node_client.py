@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A client of a signaling node's live REST API, for commands. Blocks its thread.
+
+Invariant: whatever goes wrong is one sentence and an exit code.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from types import TracebackType
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+TIMEOUT_S: Final = 5.0
+REFUSED, UNREACHABLE, DENIED, NOT_FOUND = 1, 3, 4, 5
+"""Exit codes: the node refused, cannot be reached, did not allow it, or does not know the thing."""
+_EXIT_OF_STATUS: Final = {401: DENIED, 403: DENIED, 404: NOT_FOUND}
+
+
+class NodeProblem(Exception):
+    """A node did not do what was asked.
+
+    Args:
+        text: one sentence for the person who asked.
+        exit_code: what a command ends with.
+    """
+
+    def __init__(self, text: str, exit_code: int) -> None:
+        super().__init__(text)
+        self.exit_code = exit_code
+
+
+class NodeClient:
+    """Asks one node.
+
+    Args:
+        server: ``http://host:port``.
+        authorization: value of the Authorization header; "" for none.
+        transport: carries the requests; None: the network.
+    """
+
+    def __init__(self, server: str, authorization: str, transport: httpx.BaseTransport | None = None) -> None:
+        headers = {"Accept": "application/json"}
+        if authorization:
+            headers["Authorization"] = authorization
+        self._server = server
+        try:
+            self._client = httpx.Client(
+                base_url=server, headers=headers, timeout=TIMEOUT_S, transport=transport, trust_env=False
+            )
+        except httpx.InvalidURL as error:
+            raise NodeProblem(f"{server}: {error}", UNREACHABLE) from error
+
+    def __enter__(self) -> NodeClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """Return what is alive: ``calls`` or ``registrations``.
+
+        Raises:
+            NodeProblem: the node does not say.
+        """
+        answer = self._ask("GET", f"/api/v1/{table}")
+        rows = answer.get(table)
+        if not isinstance(rows, list):
+            raise NodeProblem(f"{self._server} answers with something unexpected", REFUSED)
+        return rows
+
+    def hang_up(self, call_id: str) -> None:
+        """End a call by its Call-ID.
+
+        Raises:
+            NodeProblem: the node does not do it.
+        """
+        self._ask("DELETE", f"/api/v1/calls/{quote(call_id, safe='')}")
+
+    def _ask(self, method: str, path: str) -> dict[str, Any]:
+        try:
+            response = self._client.request(method, path)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            why = str(error) or type(error).__name__
+            raise NodeProblem(f"{self._server} cannot be reached: {why}", UNREACHABLE) from error
+        answer = _json_object(response)
+        if response.is_success:
+            return answer
+        text = answer.get("error") or f"{response.status_code} {response.reason_phrase}"
+        raise NodeProblem(f"{self._server}: {text}", _EXIT_OF_STATUS.get(response.status_code, REFUSED))
+
+
+def authorization_for(server: str, token: str, internal_token: str) -> str:
+    """Return how to show who asks: by a token, else, on this machine alone, as the ui role of this installation."""
+    if token:
+        return f"Bearer {token}"
+    return f"Internal {internal_token}" if is_this_machine(server) else ""
+
+
+def is_this_machine(server: str) -> bool:
+    """Whether a URL names a loopback address."""
+    host = urlsplit(server).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _json_object(response: httpx.Response) -> dict[str, Any]:
+    try:
+        answer = response.json()
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}

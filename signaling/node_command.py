@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the commands that ask a node have in common: where it is, who asks, and how rows are shown."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Iterable, Mapping
+from typing import IO, Any, cast
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from signaling.node_client import NodeClient, NodeProblem, authorization_for
+
+TOKEN_VARIABLE = "SWITCHBOARD_TOKEN"  # noqa: S105 - the name of a variable
+
+Row = Mapping[str, Any]
+
+
+class NodeCommand(BaseCommand):
+    """A command that asks a node over REST."""
+
+    requires_system_checks: list[str] = []
+
+    def add_node_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare where the node is and who asks."""
+        parser.add_argument(
+            "--server",
+            default=f"http://127.0.0.1:{settings.API_PORT}",
+            metavar="URL",
+            help="REST of the signaling node (default: %(default)s)",
+        )
+        parser.add_argument(
+            "--token",
+            default=os.environ.get(TOKEN_VARIABLE, ""),
+            help=f"API token (default: ${TOKEN_VARIABLE}; on the node's own machine none is needed)",
+        )
+
+    def client(self, options: Mapping[str, Any]) -> NodeClient:
+        """Return a client of the node that the options name."""
+        server = options["server"]
+        return NodeClient(server, authorization_for(server, options["token"], settings.INTERNAL_API_TOKEN))
+
+    def show(
+        self, title: str, columns: Mapping[str, str], rows: list[dict[str, Any]], *, as_json: bool
+    ) -> None:
+        """Print rows as a table, or all their fields as JSON.
+
+        Args:
+            title: of the table.
+            columns: heading → field.
+            rows: what to print.
+            as_json: whether to print JSON.
+        """
+        if as_json:
+            self.stdout.write(json.dumps(rows, indent=2, ensure_ascii=False))
+        else:
+            Console(file=cast("IO[str]", self.stdout)).print(table_of(title, columns, rows))
+
+
+def table_of(title: str, columns: Mapping[str, str], rows: Iterable[Row]) -> Table:
+    """Return a table; what callers chose is shown as it is, never as markup."""
+    table = Table(*columns, title=title, title_justify="left")
+    for row in rows:
+        table.add_row(*(Text(_shown(row.get(field))) for field in columns.values()))
+    return table
+
+
+def failed(problem: NodeProblem) -> CommandError:
+    """Return what ends a command with the problem's line and exit code."""
+    return CommandError(str(problem), returncode=problem.exit_code)
+
+
+def _shown(value: object) -> str:
+    return "" if value is None else str(value)
