@@ -231,9 +231,11 @@ class MediaNode:
         self._call = call
         writer: asyncio.Task[None] | None = None
         try:
-            await call.write(pb.ControlRequestBatch(client_id=self._client_id))
+            client_id = self._client_id
+            await call.write(pb.ControlRequestBatch(client_id=client_id))
             hello = await call.read()
-            if hello is EOF:
+            # A node that was given up meanwhile is to know this process under the new name.
+            if hello is EOF or client_id != self._client_id:
                 return False
             self._connected(hello)
             writer = asyncio.create_task(self._write(call, gate))
@@ -339,8 +341,6 @@ class MediaNode:
     def _give_up(self) -> None:
         # Under another name, what the node still has of this process counts as abandoned there.
         self._client_id = uuid.uuid4().hex
-        if self._call is not None:
-            self._call.cancel()
         self._lose("the RTP manager is gone", before=self._subscriptions.epoch + 1)
 
     async def _ask_health(self) -> None:

@@ -340,3 +340,15 @@ async def test_a_node_that_is_told_to_stop_lets_signaling_know_at_once(node, ser
         await until(lambda: leaving)
     await node.execute(pb.DestroySessionRequest(session_id="a"))
     await going
+
+
+async def test_a_node_that_was_given_up_knows_this_process_under_a_new_name_when_it_is_back(served):
+    async with connected(served.target, gone_after_s=0.05) as node:
+        before = node._client_id
+        await served.server.stop()
+        await until(lambda: node._client_id != before)
+        async with Served(grpc_port=served.server.port) as back:
+            async with asyncio.timeout(10):
+                await until(lambda: node.healthy)
+            assert back.server._service.clients.is_present(node._client_id)
+            assert not back.server._service.clients.is_present(before)
