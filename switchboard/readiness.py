@@ -31,7 +31,7 @@ def _rtpmanager() -> bool:
 
 
 def _live_api() -> bool:
-    return _connects(reachable(settings.API_BIND), settings.API_PORT)
+    return not settings.API_ENABLED or _connects(reachable(settings.API_BIND), settings.API_PORT)
 
 
 def _ui() -> bool:

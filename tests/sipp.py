@@ -167,6 +167,10 @@ class SippRunner:
         self.start(scenario, phone, **replacements)  # type: ignore[arg-type]
         return phone
 
+    def runs(self) -> list[Sipp]:
+        """Return everything that was started."""
+        return list(self._started)
+
     def wait_all(self) -> None:
         """Wait for the good end of everything that was started."""
         for run in self._started:

@@ -9,3 +9,12 @@ INSTALLED_APPS = [app for app in _all.INSTALLED_APPS if app not in _all.PAGE_APP
 MIDDLEWARE = ["django.middleware.security.SecurityMiddleware"]
 TEMPLATES = []
 AUTHENTICATION_BACKENDS = _all.AUTHENTICATION_BACKENDS[-1:]  # type: ignore[assignment]
+REST_FRAMEWORK = {
+    **_all.REST_FRAMEWORK,
+    "DEFAULT_AUTHENTICATION_CLASSES": (
+        "signaling.api.authentication.InternalAuthentication",
+        "accounts.api.authentication.TokenAuthentication",
+    ),
+    "DEFAULT_PAGINATION_CLASS": None,
+    "DEFAULT_FILTER_BACKENDS": (),
+}

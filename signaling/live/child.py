@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import os
 import sys
+from asyncio import sleep
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import structlog
 
 log = structlog.get_logger("switchboard.live")
 
-FIRST_DELAY_S = 0.2
+FIRST_DELAY_S = 0.05
 LAST_DELAY_S = 10.0
 STABLE_S = 30.0
 """A child that ran this long is not in a crash loop: its next restart is quick again."""
@@ -80,7 +81,7 @@ class ApiChild:
             if loop.time() - began > STABLE_S:
                 delay_s = FIRST_DELAY_S
             log.warning("live.api_ended", code=ended, again_in_s=delay_s)
-            await asyncio.sleep(delay_s)
+            await sleep(delay_s)
             delay_s = min(delay_s * 2, LAST_DELAY_S)
 
     async def _run(self) -> int | str:

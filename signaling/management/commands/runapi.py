@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import threading
 from typing import Any
@@ -19,7 +20,7 @@ from switchboard.ports import WantedPort, problem_with
 log = structlog.get_logger("switchboard.live")
 
 NICENESS = 5
-"""The SIP process goes first when both want the processor."""
+"""The SIP process goes first when both want the processor, once this one has started."""
 LAST_WORDS_S = 3.0
 """Longest that an orphan takes to say goodbye; its successor waits for the port."""
 
@@ -40,10 +41,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         logs.configure(settings.LOGLEVEL, settings.LOG_FORMAT)
+        # Refusals are answers, and a probe asks often; what fails here is logged.
+        logging.getLogger("django.request").addFilter(
+            lambda record: getattr(record, "status_code", 500) == 500
+        )
         problem = problem_with(WantedPort(settings.API_BIND, settings.API_PORT, "tcp", "API_PORT"))
         if problem:
             raise CommandError(problem)
-        os.nice(NICENESS)
         serve(exit_with_parent=bool(options["exit_with_parent"]))
 
 
@@ -91,6 +95,7 @@ def start_mirror() -> None:
         )
     )
     link.start()
+    os.nice(NICENESS)
     log.info("live API ready", http=f"{settings.API_BIND}:{settings.API_PORT}")
 
 
