@@ -22,7 +22,7 @@ test-engine: $(VENV)/.dev
 	cd media/engine && cargo test --quiet --workspace --exclude switchboard-engine-python
 
 test-unit: $(VENV)/.dev
-	$(BIN)/pytest -q -n 2 --reruns 2 -m "not e2e" $(ARGS)
+	$(BIN)/pytest -q --reruns 2 -m "not e2e" $(ARGS)
 
 test-e2e: $(VENV)/.dev
 	@for tool in sipp baresip bwrap chromium; do command -v $$tool >/dev/null || { echo "make test needs $$tool: apt-get install sip-tester baresip-core postgresql redis-server nats-server bubblewrap iproute2 systemd chromium"; exit 1; }; done
