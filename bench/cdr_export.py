@@ -39,6 +39,7 @@ class Download:
     """One file, as far as it was read."""
 
     rows: int = 0
+    """Lines but the one of headings."""
     size: int = 0
     first_s: float = 0.0
     seconds: float = 0.0
@@ -81,7 +82,7 @@ def answers(port: int) -> bool:
 
 def download(process: subprocess.Popen[bytes], port: int, cookie: str, query: str, slow: bool) -> Download:
     """Read a file, or for a while if slowly."""
-    found = Download(peak_mb=memory_mb(process.pid))
+    found = Download(rows=-1, peak_mb=memory_mb(process.pid))
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     begun = time.monotonic()
     connection.request("GET", f"/admin/cdrs/cdr/export/csv/{query}", headers={"Cookie": cookie})
