@@ -48,7 +48,7 @@ def by_day(calls: QuerySet[CDR]) -> dict[date, Figures]:
     """Return the figures of some calls by the day on which they started."""
     found: dict[date, Figures] = defaultdict(Figures)
     for group in _groups(calls, "day"):
-        found[group["day"]].add(_figures(group))
+        _count(found[group["day"]], group)
     return dict(found)
 
 
@@ -57,10 +57,8 @@ def by_account(calls: QuerySet[CDR]) -> dict[uuid.UUID | None, Figures]:
     found: dict[uuid.UUID | None, Figures] = defaultdict(Figures)
     found[None] = Figures()
     for group in _groups(calls, "account_id"):
-        figures = _figures(group)
-        found[None].add(figures)
-        if group["account_id"] is not None:
-            found[group["account_id"]].add(figures)
+        for key in {None, group["account_id"]}:
+            _count(found[key], group)
     return dict(found)
 
 
@@ -78,29 +76,26 @@ def _groups(calls: QuerySet[CDR], key: str) -> Any:
     )
 
 
-def _figures(group: dict[str, Any]) -> Figures:
-    figures = Figures(
-        calls=group["calls"],
-        answered=group["answered"],
-        talk_s=group["talked"] or 0.0,
-        delay_s=group["waited"].total_seconds() if group["waited"] else 0.0,
-        delayed=group["delayed"],
-        mos_sum=group["scores"] or 0.0,
-        mos_calls=group["scored"],
-    )
-    figures.by_disposition[group["disposition"]] = group["calls"]
-    figures.by_cause[group["hangup_cause"]] = group["calls"]
-    figures.by_quality[group["band"]] = group["calls"]
-    figures.by_hour[group["hour"]] = group["calls"]
-    return figures
+def _count(figures: Figures, group: dict[str, Any]) -> None:
+    """Add a group of calls that are alike."""
+    calls = group["calls"]
+    figures.calls += calls
+    figures.answered += group["answered"]
+    figures.talk_s += group["talked"] or 0.0
+    figures.delay_s += group["waited"].total_seconds() if group["waited"] else 0.0
+    figures.delayed += group["delayed"]
+    figures.mos_sum += group["scores"] or 0.0
+    figures.mos_calls += group["scored"]
+    figures.by_disposition[group["disposition"]] += calls
+    figures.by_cause[group["hangup_cause"]] += calls
+    figures.by_quality[group["band"]] += calls
+    figures.by_hour[group["hour"]] += calls
 
 
 def peaks(calls: QuerySet[CDR], first: date, last: date) -> dict[uuid.UUID | None, int]:
     """Return the most calls at once on some days, by account and, under None, of all; reads each call once."""
-    begin = midnight(first)
-    up = started_in(calls, first, last) | calls.filter(
-        invite_time__gte=begin - LONGEST_CALL, invite_time__lt=begin, end_time__gt=begin
-    )
+    begin, end = midnight(first), midnight(last + timedelta(days=1))
+    up = calls.filter(invite_time__gte=begin - LONGEST_CALL, invite_time__lt=end, end_time__gte=begin)
     times = up.order_by("invite_time").values_list("account_id", "invite_time", "end_time")
     return most_at_once(times.iterator(chunk_size=5000))
 
