@@ -51,7 +51,7 @@ def node(monkeypatch) -> list[httpx.Request]:
 
 def run(*arguments: str, capsys: Any) -> str:
     call_command(*arguments)
-    return capsys.readouterr().out
+    return str(capsys.readouterr().out)
 
 
 @pytest.mark.usefixtures("node")

@@ -124,11 +124,11 @@ def test_nobody_sees_or_touches_what_is_another_accounts(filled, people, name, p
 
 
 @pytest.mark.parametrize("name", [name for name in NAMED if name.startswith("GET")])
-def test_what_is_anothers_is_answered_like_what_is_not_there(filled, people, name):
+def test_what_belongs_to_another_is_answered_like_what_is_not_there(filled, people, name):
     rest = Rest(people.token("alice"))
-    anothers = call(rest, name, "beta")
+    foreign = call(rest, name, "beta")
     path = name.split()[1].format(aor="sip:no@no", call_id="no")
-    assert anothers.body == rest.get(path).body
+    assert foreign.body == rest.get(path).body
 
 
 @pytest.mark.parametrize("name", GUARDED)
@@ -150,7 +150,7 @@ def test_a_token_does_what_its_scope_says_and_nothing_else(filled, people, name,
 
 @pytest.mark.parametrize("account", ["beta.example", "beta"])
 @pytest.mark.parametrize("name", ["calls", "dialogs", "sessions", "registrations"])
-def test_a_filter_shows_nothing_that_is_anothers(filled, people, name, account):
+def test_a_filter_shows_nothing_that_is_foreign(filled, people, name, account):
     wanted = str(people.beta.pk) if account == "beta" else account
     answer = Rest(people.token("alice")).get(name, account=wanted)
     assert answer.body == {name: [], "total": 0}
