@@ -26,6 +26,7 @@ PAGES = {
     "calls": "cdrs/cdr/",
     "call": "cdrs/cdr/ >> table tbody a",
     "report": "cdrs/cdr/report/",
+    "export": "cdrs/cdr/export/",
     "users": "accounts/user/",
     "user": "accounts/user/ >> #result_list tbody th a",
     "user-add": "accounts/user/add/",
