@@ -13,12 +13,17 @@ from daphne.ws_protocol import WebSocketProtocol
 
 from switchboard.patient_server import STALLED_S, PatientServer, Valve
 
+CLOSE_WAIT_S = 30.0
+"""How long a WebSocket's reader has to read what was sent before its end, the reason for it included."""
+
 
 class LiveServer(PatientServer):
     """Daphne with flow control."""
 
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
         """Send a message, then wait until there is room for another one."""
+        if message["type"] == "websocket.close":
+            protocol.closeHandshakeTimeout = CLOSE_WAIT_S
         await super().handle_reply(protocol, message)
         if not isinstance(protocol, WebSocketProtocol) or message["type"] != "websocket.send":
             return

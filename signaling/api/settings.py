@@ -16,5 +16,5 @@ REST_FRAMEWORK = {
         "accounts.api.authentication.TokenAuthentication",
     ),
     "DEFAULT_PAGINATION_CLASS": None,
-    "DEFAULT_FILTER_BACKENDS": (),
+    "DEFAULT_FILTER_BACKENDS": None,
 }

@@ -30,6 +30,10 @@ from switchboard.events.catalogue import values_of
 log = structlog.get_logger("switchboard.live")
 
 
+FRAME = 500
+"""Messages that are packed together: a reader can begin before all of a large burst is there."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedConfig:
     """Bounds of the feed."""
@@ -191,9 +195,10 @@ class Feed:
         self._broadcast([(Kind.STATUS, self._status()), *self._source.polled()])
 
     def _broadcast(self, messages: list[tuple[Any, ...]]) -> None:
-        data = self._pack(messages)
-        for reader in list(self._readers):
-            reader.write(data, self._config.max_unread_bytes)
+        for first in range(0, len(messages), FRAME):
+            data = self._pack(messages[first : first + FRAME])
+            for reader in list(self._readers):
+                reader.write(data, self._config.max_unread_bytes)
 
     def _pack(self, messages: list[tuple[Any, ...]]) -> bytes:
         return bytes(self._packer.pack(messages))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -26,6 +27,10 @@ log = structlog.get_logger("switchboard.live")
 FIRST_RETRY_S = 0.05
 LAST_RETRY_S = 0.5
 COMMAND_S = 5.0
+PIECE = 100
+"""Messages that are handed on in one turn of the loop: fewer than may wait for a reader of the event stream."""
+MAX_WAITING = 10_000
+"""Messages that may wait to be handed on before no more are read."""
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """More than the SIP process leaves unread: it drops a reader before this is reached."""
 
@@ -135,27 +140,54 @@ class FeedLink:
 
 
 class _Reading(asyncio.Protocol):
-    """Unpacks what comes."""
+    """Unpacks what comes, and hands it on in pieces: whoever waits for it on the same loop gets a turn in between."""
 
     def __init__(self, take: Callable[[list[Any]], None], lost: Callable[[], None]) -> None:
         self._take = take
         self._lost = lost
         self._unpacker = msgpack.Unpacker(max_buffer_size=MAX_MESSAGE_BYTES, raw=False, strict_map_key=False)
-        self._transport: asyncio.BaseTransport | None = None
+        self._messages: deque[list[Any]] = deque()
+        self._transport: asyncio.Transport | None = None
+        self._is_paused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
+        idle = not self._messages
         try:
             self._unpacker.feed(data)
             for batch in self._unpacker:
-                for message in batch:
-                    self._take(message)
-        except (FeedMismatch, ValueError, KeyError, TypeError, IndexError, msgpack.UnpackException) as error:
-            log.error("live.feed_unreadable", error=str(error))
-            if self._transport is not None:
-                cast("asyncio.Transport", self._transport).abort()
+                self._messages.extend(batch)
+        except (ValueError, TypeError, msgpack.UnpackException) as error:
+            self._give_up(error)
+            return
+        if len(self._messages) > MAX_WAITING and self._transport is not None:
+            self._is_paused = True
+            self._transport.pause_reading()
+        if idle:
+            self._hand_on()
 
     def connection_lost(self, error: Exception | None) -> None:
+        self._transport = None
+        self._messages.clear()
         self._lost()
+
+    def _hand_on(self) -> None:
+        try:
+            for _ in range(min(len(self._messages), PIECE)):
+                self._take(self._messages.popleft())
+        except (FeedMismatch, ValueError, KeyError, TypeError, IndexError) as error:
+            self._give_up(error)
+            return
+        if self._messages:
+            asyncio.get_running_loop().call_soon(self._hand_on)
+        elif self._is_paused and self._transport is not None:
+            self._is_paused = False
+            self._transport.resume_reading()
+
+    def _give_up(self, error: Exception) -> None:
+        log.error("live.feed_unreadable", error=str(error))
+        self._messages.clear()
+        if self._transport is not None:
+            self._transport.abort()

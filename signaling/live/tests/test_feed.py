@@ -97,6 +97,18 @@ async def test_events_arrive_in_order_and_after_the_rows_that_they_are_about(wor
         assert seen == [("registration.registered", 1), ("call.received", 1)]
 
 
+async def test_a_burst_is_handed_on_in_pieces_so_that_no_reader_of_events_is_overrun(world):
+    async with world.reader() as (mirror, _):
+        subscription = mirror.subscribe(lambda event: True, max_queued=200)
+        ids = []
+        for number in range(5_000):
+            event = sample("call.received", callee_number=str(number))
+            ids.append(event.event_id)
+            world.bus.publish(event)
+        got = [(await subscription.next(5.0))["event_id"] for _ in ids]
+        assert got == ids
+
+
 async def test_several_readers_get_the_same(world):
     async with world.reader() as (one, _), world.reader() as (other, _):
         world.source.put(registration(3))
