@@ -30,6 +30,8 @@ class Figures:
     """Longest time between two packets before the drain."""
     gap_ms: float = 0.0
     """Longest time between two packets during the drain."""
+    own_pause_ms: float = 0.0
+    """Longest time between two packets of the phones themselves during the drain."""
     missing_ms: float = 0.0
     """Longest stretch of audio that never arrived."""
     lost_packets: int = 0
@@ -80,7 +82,7 @@ def run_drain(stack: PoolStack, sipp: SippRunner, *, calls: int, prompts: int) -
             stack.command("cancel_drain", node_id=name)
         figures.baseline_gap_ms = 1000 * max(line.longest_gap_s for line in talking)
         bank.reset()
-        _drain(stack, figures, talking)
+        _drain(stack, figures, talking, bank)
         for run in (*talkers, *listeners):
             run.wait()
         figures.heard = sum(line.received for line in talking[:calls])
@@ -101,7 +103,7 @@ def _wait_until_heard(stack: PoolStack, lines: list[Line]) -> None:
     stack.wait_until(lambda: all(line.received > 25 for line in lines), 20, "audio on every line")
 
 
-def _drain(stack: PoolStack, figures: Figures, talking: list[Line]) -> None:
+def _drain(stack: PoolStack, figures: Figures, talking: list[Line], bank: RtpBank) -> None:
     started = time.monotonic()
     figures.statuses.append(stack.command("drain", node_id="rtp-1", mode="graceful"))
 
@@ -113,6 +115,7 @@ def _drain(stack: PoolStack, figures: Figures, talking: list[Line]) -> None:
     figures.moves_s = time.monotonic() - started
     time.sleep(0.5)
     figures.gap_ms = 1000 * max(line.longest_gap_s for line in talking)
+    figures.own_pause_ms = 1000 * bank.longest_pause_s
     figures.missing_ms = 1000 * PACKET_S * max(line.longest_loss for line in talking)
     figures.lost_packets = sum(line.lost for line in talking)
     stack.wait_until(lambda: look()["state"] == "disabled", STATUS_S, "the end of the drain")

@@ -80,6 +80,8 @@ class RtpBank(threading.Thread):
         super().__init__(name="rtp-bank", daemon=True)
         self.lines = [self._open(number) for number in range(count)]
         self.by_port = {line.port: line for line in self.lines}
+        self.longest_pause_s = 0.0
+        """Longest time between two rounds of sending: on a busy machine this thread is late itself."""
         self._logs: list[Path] = []
         self._offsets: dict[Path, int] = {}
         self._ended = threading.Event()
@@ -103,17 +105,21 @@ class RtpBank(threading.Thread):
 
     def reset(self) -> None:
         """Forget the gaps so far."""
+        self.longest_pause_s = 0.0
         for line in self.lines:
             line.reset()
 
     def run(self) -> None:
         """Send and receive until the end."""
-        due = time.monotonic()
+        due = last = time.monotonic()
         while not self._ended.is_set():
             self._read_logs()
             self._receive(max(0.0, min(due - time.monotonic(), 0.005)))
-            if time.monotonic() >= due:
-                due = max(due + PACKET_S, time.monotonic() - 5 * PACKET_S)
+            now = time.monotonic()
+            if now >= due:
+                self.longest_pause_s = max(self.longest_pause_s, now - last)
+                last = now
+                due = max(due + PACKET_S, now - 5 * PACKET_S)
                 for line in self.lines:
                     self._send(line)
 

@@ -47,7 +47,7 @@ def test_a_drain_moves_calls_waits_for_prompts_and_loses_nobody(
     counted = sum(row["rtp_packets_recv"] for row in moved if row["callee_user_id"])
     assert counted == pytest.approx(figures.heard, rel=0.01)
     assert figures.missing_ms <= SHORT_GAP_MS
-    assert figures.gap_ms <= figures.baseline_gap_ms + SHORT_GAP_MS
+    assert figures.gap_ms <= figures.own_pause_ms + SHORT_GAP_MS
 
 
 def test_a_phone_that_refuses_keeps_its_call_where_it_is_or_loses_it(
