@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from rest_framework import exceptions
@@ -56,6 +58,24 @@ def refusal(error: CommandRefused) -> Response:
     """Return the answer to a command that the SIP process refused."""
     status = error.status if error.status in CODES else 500
     return Response(error_body(status, error.error, error.fields), status=status)
+
+
+def check_parameters(request: Request, known: Iterable[str]) -> None:
+    """Refuse query parameters that a view does not know, and empty ones: neither may match everything.
+
+    Raises:
+        ValidationError: with every such parameter.
+    """
+    names = list(known)
+    problems = {}
+    for name, value in request.query_params.items():
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            problems[name[:100]] = f"Unknown parameter; is {near[0]} meant?" if near else "Unknown parameter."
+        elif not value:
+            problems[name] = "Must not be empty; leave it out to ask for nothing."
+    if problems:
+        raise exceptions.ValidationError(problems)
 
 
 def text_parameter(request: Request, name: str, max_chars: int = 512) -> str:

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from accounts.choices import Permission
 from accounts.tenancy import Access
 from signaling.api import serializers as shapes
-from signaling.api.base import LiveView
+from signaling.api.base import LiveView, check_parameters
 from signaling.api.filters import account_id_of
 from signaling.api.permissions import ConcernsEveryAccount
 from signaling.api.runtime import current
@@ -105,6 +105,7 @@ class DrainView(LiveView):
     )
     def post(self, request: Request, node_id: str) -> Response:
         """Let an RTP manager take no new session and move its calls to others."""
+        check_parameters(request, ("mode",))
         mode = request.query_params.get("mode", shapes.DRAIN_MODES[0])
         if mode not in shapes.DRAIN_MODES:
             raise exceptions.ValidationError({"mode": f"Use one of {', '.join(shapes.DRAIN_MODES)}."})

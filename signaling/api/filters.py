@@ -12,7 +12,7 @@ from rest_framework import exceptions
 from rest_framework.request import Request
 
 from accounts.models import Account
-from signaling.api.base import text_parameter, whole_parameter
+from signaling.api.base import check_parameters, text_parameter, whole_parameter
 from signaling.live.mirror import Tenants
 
 MAX_ROWS = 10_000
@@ -47,6 +47,7 @@ def select(
     Raises:
         ValidationError: a parameter cannot be understood.
     """
+    check_parameters(request, [*equal, "account", "limit", "offset"])
     wanted: list[tuple[tuple[str, ...], str]] = []
     for name, fields in equal.items():
         value = text_parameter(request, name)

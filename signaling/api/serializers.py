@@ -7,6 +7,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from switchboard.api_serializers import Strict
+
 CALL_STATES = ("received", "dialing", "ringing", "answered", "bridged", "held")
 DIALOG_STATES = ("Initial", "Early", "WaitingACK", "Confirmed", "Terminating", "Terminated")
 SESSION_STATES = ("created", "pending_remote", "active", "bridged", "terminated", "error")
@@ -224,7 +226,7 @@ class DrainStatusSerializer(Described):
     elapsed_seconds = serializers.FloatField()
 
 
-class OriginateSerializer(serializers.Serializer[Any]):
+class OriginateSerializer(Strict, serializers.Serializer[Any]):
     """A call to be made: rings the phones of a user, then dials a number for it."""
 
     user = serializers.CharField(

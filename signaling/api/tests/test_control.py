@@ -46,6 +46,9 @@ def test_a_call_is_asked_for_in_the_callers_own_account(live, people, alice):
     [
         ({"user": ""}, "user"),
         ({"user": None}, "user"),
+        ({"user": 1001}, "user"),
+        ({"timeout": True}, "timeout"),
+        ({"timout": 30}, "timout"),
         ({"user": "x" * 65}, "user"),
         ({"number": "10 02"}, "number"),
         ({"number": "x" * 65}, "number"),

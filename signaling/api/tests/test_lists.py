@@ -105,6 +105,8 @@ def test_an_account_is_also_found_by_its_id(filled, people, root):
         ({"offset": "x"}, "offset"),
         ({"account": "a" * 600}, "account"),
         ({"number": "a\nb"}, "number"),
+        ({"numbr": "1002"}, "numbr"),
+        ({"state": ""}, "state"),
     ],
 )
 def test_a_query_that_makes_no_sense_is_pointed_at(filled, root, query, field):
