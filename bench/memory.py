@@ -8,7 +8,6 @@ all its processes: what each holds alone, and what they share, once.
 from __future__ import annotations
 
 import argparse
-import http.client
 import subprocess
 import sys
 import tempfile
@@ -19,17 +18,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.load import SCENARIOS
+from bench.pages import PAGES, Person
 from bench.processes import program, stop, wait_until
 from bench.report import Report
 from bench.signalling import CALLEE, CALLER, CDR_TIMEOUT_S, Switchboard
+from tests.deploy import dockerfile
 from tests.deploy.manifests import Manifests, render
 from tests.deploy.memory import memory_mib
 from tests.ports import wait_until_bound
 from tests.stack import ROOT, Stack, make_template, password
+from tests.webui import PASSWORD, create_admin, url_of
 
 ROLES = {"signaling": "runsip", "rtpmanager": "runrtp", "ui": "runui"}
 ENV = {"MAX_CALLS_PER_USER": "0", "LOGLEVEL": "warn", "SIP_T1_S": "0.5", "UI_BIND": "127.0.0.1"}
-PAGES = ("/health", "/admin/login/", "/admin/")
 START_TIMEOUT_S = 60.0
 SAMPLE_S = 1.0
 CALLS_PER_SECOND = 20
@@ -54,11 +55,12 @@ def running() -> Iterator[tuple[Switchboard, dict[str, int]]]:
         stack = Stack(directory / "stack", make_template(directory / "template"), env=ENV)
         try:
             place = Switchboard(stack.start(), directory)
-            command = [sys.executable, "manage.py", "runui"]
+            command = [str(image_python(directory)), "manage.py", "runui"]
+            env = {**stack.environment(), "MALLOC_ARENA_MAX": dockerfile.read("ui").env["MALLOC_ARENA_MAX"]}
             with (directory / "runui.log").open("wb") as log:
-                ui = subprocess.Popen(command, cwd=ROOT, env=stack.environment(), stdout=log, stderr=log)
+                ui = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
             try:
-                wait_until(lambda: asked(stack.ports.ui, "/health"), START_TIMEOUT_S, "the ui")
+                wait_until(lambda: Person(url_of(stack)).get("/health") == 200, START_TIMEOUT_S, "the ui")
                 yield (
                     place,
                     {"signaling": stack.pid("runsip"), "rtpmanager": stack.pid("runrtp"), "ui": ui.pid},
@@ -69,17 +71,26 @@ def running() -> Iterator[tuple[Switchboard, dict[str, int]]]:
             stack.stop()
 
 
-def asked(port: int, page: str) -> bool:
-    """Ask the ui for a page and tell whether it answered."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    try:
-        connection.request("GET", page)
-        connection.getresponse().read()
-    except OSError:
-        return False
-    finally:
-        connection.close()
-    return True
+def image_python(directory: Path) -> Path:
+    """Return the Python of a virtual environment with the packages that the image holds, and no others.
+
+    What only tests and linters need is imported by some libraries just because it is there.
+    """
+    uv = [sys.executable, "-m", "uv"]
+    python = directory / "venv" / "bin" / "python"
+    subprocess.run([*uv, "venv", "--quiet", "--python", sys.executable, str(directory / "venv")], check=True)
+    install = [
+        *uv,
+        "pip",
+        "install",
+        "--quiet",
+        "--python",
+        str(python),
+        "-r",
+        str(ROOT / "requirements.txt"),
+    ]
+    subprocess.run(install, check=True)
+    return python
 
 
 def write_scenario(directory: Path) -> Path:
@@ -123,12 +134,15 @@ def calls(place: Switchboard, count: int, hold_s: float) -> Iterator[None]:
 def measure(report: Report, *, count: int, hold_s: float) -> bool:
     """Measure, add the table, and tell whether all roles fit."""
     with running() as (place, pids):
+        create_admin(place.stack)
+        person = Person(url_of(place.stack))
         memory = {role: Memory(idle=memory_mib(pid)) for role, pid in pids.items()}
+        person.log_in("admin", PASSWORD)
         with calls(place, count, hold_s):
+            statuses: set[int] = set()
             deadline = time.monotonic() + count / CALLS_PER_SECOND + hold_s - SAMPLE_S
             while time.monotonic() < deadline:
-                for page in PAGES:
-                    asked(place.stack.ports.ui, page)
+                statuses |= {person.get(page) for page in PAGES}
                 for role, pid in pids.items():
                     memory[role].samples.append(memory_mib(pid))
                 time.sleep(SAMPLE_S)
@@ -143,6 +157,9 @@ def measure(report: Report, *, count: int, hold_s: float) -> bool:
             [role, f"{found.idle:.0f}", f"{max(found.samples):.0f}", limits[role].removesuffix("Mi")]
             for role, found in memory.items()
         ],
+    )
+    report.notes.append(
+        f"{len(PAGES)} pages of the dashboard and REST again and again, statuses {sorted(statuses)}."
     )
     report.notes.append(
         f"{row['n']} calls; each sent at least {row['fewest']} packets of RTP through the relay."

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import environ
 
-from switchboard import published_secrets
+from switchboard import plain_http, published_secrets
 from switchboard.env import LOG_LEVELS, BadVariable, Registry
+
+plain_http.leave_out_tls(sys.argv)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENV = env = Registry()
