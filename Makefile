@@ -68,6 +68,7 @@ docs: $(VENV)/.dev ## generate the pages of docs/ that are made from the code
 	$(BIN)/python -m signaling.sip.diagrams > docs/states.md
 	$(MANAGE) spectacular --format openapi-json --file docs/openapi-ui.json
 	$(BIN)/python -m switchboard.events.schema
+	$(BIN)/python -m switchboard.events.page
 	DJANGO_SETTINGS_MODULE=signaling.api.settings $(BIN)/python -m signaling.api.schema
 
 # --- Images and Kubernetes (docs/deployment.md) ---

@@ -8,7 +8,9 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from switchboard.events import CATALOGUE, to_json
 from switchboard.events.catalogue import json_of, rfc3339, values_of
+from switchboard.events.page import KEYS, PAGE, page
 from switchboard.events.schema import DIRECTORY, files, schema_of
+from switchboard.events.subjects import subject_of, token
 from switchboard.events.tests.samples import sample
 
 
@@ -49,3 +51,16 @@ def test_the_short_form_holds_everything():
 def test_times_are_rfc_3339_with_a_fraction():
     assert rfc3339(1_700_000_000) == "2023-11-14T22:13:20.000000Z"
     assert to_json(sample("registration.expired"))["expires_at"] == "2023-11-14T22:13:20.250000Z"
+
+
+def test_the_page_of_events_is_current():
+    assert PAGE.read_text() == page(), "run: make docs"
+
+
+@pytest.mark.parametrize("event_type", CATALOGUE)
+def test_the_page_names_the_subjects_as_they_are(event_type):
+    family, kind = event_type.split(".")
+    event = sample(event_type)
+    key = getattr(event, KEYS[family])
+    assert subject_of(event) == f"switchboard.{family}s.{token(key)}.{kind}"
+    assert f"`switchboard.{family}s.{{{KEYS[family]}}}.{{event}}`" in page()
