@@ -15,7 +15,7 @@ import environ
 from switchboard import plain_http, published_secrets
 from switchboard.env import LOG_LEVELS, BadVariable, Registry
 
-plain_http.leave_out_tls(sys.argv)
+plain_http.leave_out_the_unused(sys.argv)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENV = env = Registry()
