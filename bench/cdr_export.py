@@ -45,6 +45,17 @@ class Download:
     seconds: float = 0.0
     peak_mb: float = 0.0
 
+    def cells(self, cpu_spent_s: float, idle_mb: float) -> list[str]:
+        """Return the figures of the table."""
+        return [
+            f"{self.rows:,}",
+            f"{self.size / 1e6:,.0f}",
+            f"{self.first_s:.1f}",
+            f"{self.rows / self.seconds:,.0f}",
+            f"{1e6 * cpu_spent_s / max(self.rows, 1):.1f}",
+            f"{self.peak_mb - idle_mb:+.0f}",
+        ]
+
 
 @contextmanager
 def ui(url: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
@@ -128,18 +139,8 @@ def main() -> None:
             ]:
                 before = cpu_s(process.pid)
                 file = download(process, port, cookie, query, slow)
-                spent = cpu_s(process.pid) - before
-                lines.append(
-                    [
-                        f"{name}, read at 2 MB/s" if slow else name,
-                        f"{file.rows:,}",
-                        f"{file.size / 1e6:,.0f}",
-                        f"{file.first_s:.1f}",
-                        f"{file.rows / file.seconds:,.0f}",
-                        f"{1e6 * spent / max(file.rows, 1):.1f}",
-                        f"{file.peak_mb - idle_mb:+.0f}",
-                    ]
-                )
+                shown = f"{name}, read at 2 MB/s" if slow else name
+                lines.append([shown, *file.cells(cpu_s(process.pid) - before, idle_mb)])
     report = Report("cdr_export", "python -m bench.cdr_export")
     headings = [
         "file",

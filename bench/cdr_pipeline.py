@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -50,11 +51,34 @@ class Run:
         return [self.name, f"{records / self.journal_seconds:,.0f}", f"{records / self.seconds:,.0f}", parts]
 
 
+def ended_call(number: int) -> Any:
+    """Return the record of a call that was hung up now."""
+    from cdrs.record import CallRecord, EndReason, HangupBy, new_record_id
+
+    record_id = new_record_id(time.time(), os.urandom(10))
+    record = CallRecord(
+        id=record_id,
+        call_id=f"{record_id}@192.0.2.1",
+        invite_time=time.time() - 70,
+        caller_number=f"{1000 + number % 100}",
+        caller_name=f"Person {number % 100}",
+        callee_number="+4930901820",
+        answer_time=time.time() - 60,
+        codec="PCMA",
+        mos_score=4.3,
+        rtp_packets_recv=3000,
+        rtp_packets_sent=3000,
+        route_id="outside",
+        signaling_server="bench",
+    )
+    record.finish(time.time(), EndReason.NORMAL, HangupBy.CALLER, 200)
+    return record
+
+
 async def journal_calls(directory: Path, records: int, nats_url: str) -> None:
     """End `records` calls, four hundred at a time, each waiting until its record is on disk; then empty the journal."""
     from cdrs.journal import Journal
     from cdrs.outlet import open_outlet
-    from cdrs.record import CallRecord, EndReason, HangupBy, new_record_id
 
     outlet = open_outlet(directory, nats_url=nats_url, gather_s=0.02)
     journal = Journal(directory, "bench", on_commit=outlet.wake)
@@ -64,24 +88,7 @@ async def journal_calls(directory: Path, records: int, nats_url: str) -> None:
 
     async def calls() -> None:
         for number in numbers:
-            record_id = new_record_id(time.time(), os.urandom(10))
-            record = CallRecord(
-                id=record_id,
-                call_id=f"{record_id}@192.0.2.1",
-                invite_time=time.time() - 70,
-                caller_number=f"{1000 + number % 100}",
-                caller_name=f"Person {number % 100}",
-                callee_number="+4930901820",
-                answer_time=time.time() - 60,
-                codec="PCMA",
-                mos_score=4.3,
-                rtp_packets_recv=3000,
-                rtp_packets_sent=3000,
-                route_id="outside",
-                signaling_server="bench",
-            )
-            record.finish(time.time(), EndReason.NORMAL, HangupBy.CALLER, 200)
-            assert await journal.call_ended(record)
+            assert await journal.call_ended(ended_call(number))
 
     begun = time.monotonic()
     await asyncio.gather(*(calls() for _ in range(CALLS_AT_ONCE)))
