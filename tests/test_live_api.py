@@ -241,12 +241,15 @@ def test_a_frozen_api_delays_no_call(own_stack: Stack, own_sipp: SippRunner) -> 
 
 def test_health_tells_what_is_missing(own_stack: Stack) -> None:
     api = LiveApi(own_stack).ready()
-    own_stack.kill("runrtp")
-    own_stack.wait_until(lambda: api.health() == 503, 10, "the missing RTP manager to be noticed")
-    body = api.request("GET", "health").json()
-    assert [problem["code"] for problem in body["problems"]] == ["NO_RTP_MANAGER"]
-    own_stack.run("runrtp")
-    api.ready()
+    with api.events(types="rtpmanager.*") as log:
+        own_stack.kill("runrtp")
+        own_stack.wait_until(lambda: api.health() == 503, 10, "the missing RTP manager to be noticed")
+        body = api.request("GET", "health").json()
+        assert [problem["code"] for problem in body["problems"]] == ["NO_RTP_MANAGER"]
+        own_stack.run("runrtp")
+        api.ready()
+        log.wait(lambda events: len(events) == 2, "both events")
+    assert [event["event_type"] for event in log.events] == ["rtpmanager.down", "rtpmanager.up"]
 
 
 def test_stopping_a_node_stops_its_api(own_stack: Stack) -> None:

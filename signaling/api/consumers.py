@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import structlog
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError
 
@@ -38,7 +38,7 @@ class EventsConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._authorization = self._header(b"authorization")
         await self.accept()
         try:
-            access = await sync_to_async(access_by)(self._authorization)
+            access = await database_sync_to_async(access_by)(self._authorization)
         except TokenRefused as error:
             await self._end(UNAUTHENTICATED, str(error))
             return
@@ -81,7 +81,9 @@ class EventsConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _wish(self, access: Access) -> Wish:
         parameters = dict(parse_qsl(self.scope["query_string"].decode("ascii", "replace")))
         tenants = access.accounts_with(Permission.VIEW_LIVE)
-        return await sync_to_async(read_wish)(parameters, "", lambda account: narrowed(tenants, account))
+        read = database_sync_to_async(read_wish)
+        wish: Wish = await read(parameters, "", lambda account: narrowed(tenants, account))
+        return wish
 
     async def _end(self, code: int, reason: str) -> None:
         notice: dict[str, Any] = {"event_type": "stream.dropped", "event_id": "", "reason": reason}

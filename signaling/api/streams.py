@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from django.db import DatabaseError
 
 from accounts.choices import Permission
@@ -159,7 +159,8 @@ class EventStream:
         if now - self._asked_at < RECHECK_S:
             return
         try:
-            access = await sync_to_async(self._ask_access)()
+            # Gives the connection to the database back at once: a stream lives long and asks seldom.
+            access = await database_sync_to_async(self._ask_access)()
         except TokenRefused as error:
             raise Dropped(str(error)) from error
         except DatabaseError:

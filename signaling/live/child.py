@@ -24,6 +24,8 @@ LAST_DELAY_S = 10.0
 STABLE_S = 30.0
 """A child that ran this long is not in a crash loop: its next restart is quick again."""
 STOP_GRACE_S = 5.0
+ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}
+"""Keeps glibc from giving each thread of the child memory of its own."""
 CHILD_FLAG = "--exit-with-parent"
 
 
@@ -88,7 +90,10 @@ class ApiChild:
         """Run the child once; return its exit code, or why it did not start."""
         try:
             self._process = await asyncio.create_subprocess_exec(
-                *self._command, stdin=asyncio.subprocess.PIPE, env=os.environ.copy(), start_new_session=True
+                *self._command,
+                stdin=asyncio.subprocess.PIPE,
+                env={**os.environ, **ENVIRONMENT},
+                start_new_session=True,
             )
         except OSError as error:
             return str(error)

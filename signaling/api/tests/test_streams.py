@@ -17,7 +17,10 @@ from signaling.api.streams import BadWish, EventStream, TooManyStreams, Wish, re
 from signaling.live.mirror import GAP
 from signaling.live.subscription import Dropped
 from signaling.live.tests.worlds import until
+from switchboard.events import CATALOGUE
 
+# Rights are asked for where the database may be asked; these tests answer without it.
+pytestmark = pytest.mark.django_db
 ALPHA = Access(roles={"alpha": Role.VIEWER})
 BETA = Access(roles={"beta": Role.VIEWER})
 ROOT = Access(platform=True, roles={})
@@ -58,6 +61,15 @@ async def test_everybody_gets_the_events_of_their_accounts(live, access, seen):
     reader = await Reader(live, access).begin()
     ids = {tenant: live.publish(tenant_id=tenant) for tenant in ("alpha", "beta", None)}
     assert [await reader.next_id() for _ in seen] == [ids[tenant] for tenant in seen]
+
+
+@pytest.mark.parametrize("event_type", CATALOGUE)
+async def test_no_kind_of_event_reaches_another_account(live, event_type):
+    reader = await Reader(live).begin()
+    for tenant in ("beta", None):
+        live.publish(event_type, tenant_id=tenant)
+    own = live.publish(event_type, tenant_id="alpha")
+    assert await reader.next_id() == own
 
 
 async def test_events_come_in_order(live):
