@@ -26,6 +26,10 @@ _REGISTRATIONS = {
 }
 
 
+CALLER = "A"
+"""The leg of who calls. It rings and answers in a call that the API asked for; only then the callee is called."""
+
+
 class _Underway:
     """A call that has not ended."""
 
@@ -115,7 +119,7 @@ class CallMeter:
         call = self._calls.get(event.call_uuid)
         if call is not None and not call.is_answered:
             call.state = "ringing"
-            if not call.is_ringing:
+            if not call.is_ringing and event.leg != CALLER:
                 call.is_ringing = True
                 self._observe("ringing", call, event)
 
@@ -123,7 +127,7 @@ class CallMeter:
         call = self._calls.get(event.call_uuid)
         if call is not None:
             call.state = "answered"
-            if not call.is_answered:
+            if not call.is_answered and event.leg != CALLER:
                 call.is_answered = True
                 self._observe("answer", call, event)
 

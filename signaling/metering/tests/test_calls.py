@@ -55,6 +55,22 @@ async def test_a_call_that_nobody_answered_has_no_duration():
     assert sum(read(meter, "call_duration_seconds")[()].counts) == 0
 
 
+async def test_a_caller_that_is_rung_first_answers_nothing():
+    world, meter = metered()
+    world.originate(DIAL)
+    await world.settle()
+    world.own_phones[0].reports(Ring())
+    world.own_phones[0].reports(Answer("caller's answer"))
+    await world.settle()
+    world.own_phones[0].reports(HangUp(EndReason.NORMAL))
+    await world.ended()
+    assert read(meter, "calls_started_total") == {("api",): 1}
+    assert read(meter, "calls_ended_total") == {("internal", "CANCELED", "canceled"): 1}
+    for stage in ("ringing", "answer"):
+        assert sum(meter.setup[stage].counts) == 0
+    assert sum(read(meter, "call_duration_seconds")[()].counts) == 0
+
+
 def at(event_type: str, time_s: float, **given: Any) -> Any:
     return sample(event_type, call_uuid="call", event_time=time_s, **given)
 
