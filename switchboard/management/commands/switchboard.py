@@ -2,9 +2,11 @@
 """``manage.py switchboard``: everything on one machine, with demo data, in one command."""
 
 import argparse
+import os
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self._refuse_taken_ports()
+        os.environ.update(what_children_need(os.environ))
         call_command("migrate", verbosity=0)
         credentials = None if options["no_demo"] else seed()
         supervisor = Supervisor(children(), str(Path(sys.argv[0]).resolve()))
@@ -73,6 +76,19 @@ class Command(BaseCommand):
 def children() -> dict[str, list[str]]:
     """Return the processes to run; with NATS there is one more, which stores what the others publish."""
     return {**CHILDREN, "cdr consumer": ["runcdr"]} if settings.NATS_URL else CHILDREN
+
+
+def what_children_need(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that let signaling find the RTP manager of this machine, unless others are to be used.
+
+    Nobody else asks that RTP manager for anything then, so it listens on the loopback address alone.
+    """
+    if environ.get("RTPMANAGER_ADDRS"):
+        return {}
+    bound = environ.get("GRPC_BIND") or "127.0.0.1"
+    host = readiness.reachable(bound)
+    shown = f"[{host}]" if ":" in host else host
+    return {"GRPC_BIND": bound, "RTPMANAGER_ADDRS": f"{shown}:{settings.GRPC_PORT}"}
 
 
 def wanted_ports() -> list[WantedPort]:
