@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from signaling.sip import Flow, SipUri
+from signaling.sip import Flow, SipUri, Via
 from signaling.transport.addresses import LOWEST_TARGET_PORT, parse_ip
 
 DEFAULT_SIP_PORT = 5060
@@ -43,14 +43,16 @@ class Binding:
     cseq: int
 
 
-def flow_to_contact(contact: SipUri, flow: Flow, *, symmetric: bool) -> Flow:
+def flow_to_contact(contact: SipUri, flow: Flow, via: Via) -> Flow:
     """Return the path of requests to a contact that was registered over `flow`.
 
     The source of the REGISTER wins: it leads back through any NAT, and a contact elsewhere would make this server
-    send to a third party. Only a phone that is at its contact's address, and did not ask for symmetric signalling by
-    rport, is reached at another port or transport of that same address.
+    send to a third party. Only a phone that is at its contact's address is reached at another port or transport of
+    that same address, unless it asks for symmetric signalling by rport from behind a NAT: there its topmost `via`
+    names another address than its packets come from.
     """
-    if flow.reliable or symmetric or not _is_at(contact, flow.remote[0]):
+    behind_nat = via.rport is not None and not _is_sent_by(via, flow.remote)
+    if flow.reliable or behind_nat or not _is_at(contact, flow.remote[0]):
         return flow
     return _direct(contact, flow) or flow
 
@@ -58,6 +60,11 @@ def flow_to_contact(contact: SipUri, flow: Flow, *, symmetric: bool) -> Flow:
 def flow_without_connection(contact: SipUri, flow: Flow) -> Flow | None:
     """Return the path to a contact whose connection was lost; None when a NAT or a third address is in between."""
     return _direct(contact, flow) if _is_at(contact, flow.remote[0]) else None
+
+
+def _is_sent_by(via: Via, source: tuple[str, int]) -> bool:
+    address = parse_ip(via.host)
+    return address is not None and (str(address), via.port or DEFAULT_SIP_PORT) == source
 
 
 def _is_at(contact: SipUri, ip: str) -> bool:

@@ -205,7 +205,7 @@ class _Registration(NamedTuple):
             aor=f"sip:{self.user.username}@{self.account.domain}",
             contact=uri,
             contact_text=wish.text,
-            flow=flow_to_contact(uri, flow, symmetric=request.top_via.rport is not None),
+            flow=flow_to_contact(uri, flow, request.top_via),
             source=flow.remote,
             q=_q(wish.contact),
             deadline=self.now + wish.expires_s,

@@ -252,6 +252,7 @@ def test_it_does_not_grow_with_refreshes(phones):
 # --- Paths -----------------------------------------------------------------------------------------------------------
 
 NO_RPORT = {"via": "SIP/2.0/UDP 198.51.100.7;branch=z9hG4bK1"}
+NO_NAT = {"via": "SIP/2.0/UDP 198.51.100.7:7777;rport;branch=z9hG4bK1"}
 
 
 @pytest.mark.parametrize(
@@ -262,6 +263,9 @@ NO_RPORT = {"via": "SIP/2.0/UDP 198.51.100.7;branch=z9hG4bK1"}
         ("sip:alice@198.51.100.7:5066", {}, ("udp", "198.51.100.7", 7777)),
         ("sip:alice@198.51.100.7:5066", NO_RPORT, ("udp", "198.51.100.7", 5066)),
         ("sip:alice@198.51.100.7:5066;transport=tcp", NO_RPORT, ("tcp", "198.51.100.7", 5066)),
+        ("sip:alice@198.51.100.7:5066", NO_NAT, ("udp", "198.51.100.7", 5066)),
+        ("sip:alice@198.51.100.7:7777", NO_NAT, ("udp", "198.51.100.7", 7777)),
+        ("sip:alice@203.0.113.50:5060", NO_NAT, ("udp", "198.51.100.7", 7777)),
         ("sip:alice@198.51.100.7:22", NO_RPORT, ("udp", "198.51.100.7", 7777)),
         ("sip:alice@203.0.113.50:5060", NO_RPORT, ("udp", "198.51.100.7", 7777)),
         ("sip:alice@127.0.0.1:5060", NO_RPORT, ("udp", "198.51.100.7", 7777)),
