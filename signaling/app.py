@@ -43,6 +43,7 @@ from signaling.mediapool import MediaPool, NoMediaNode
 from signaling.metering.meter import SignalingMeter
 from signaling.node import SipNode
 from signaling.reception import Reception
+from signaling.redis_link import RedisLink
 from signaling.registrar import Registrar
 from signaling.sip import Flow
 from signaling.sip.endpoint import Endpoint
@@ -93,6 +94,7 @@ class SignalingApp:
         self.location = Location()
         self.location_store = LocationStore(self.location, RegistrationTable(config.node_id))
         self.bus = EventBus(config.node_id)
+        self.redis = None if config.redis is None else RedisLink(config.redis)
         self.changes = Changes()
         self.pool = MediaPool(config.rtpmanagers, security=config.grpc_security)
         guard = MemoryGuard(config.guard)
@@ -153,6 +155,7 @@ class SignalingApp:
             node=self.node,
             rtpmanagers=self.pool.nodes,
             journal=self.journal,
+            degradations=self._degradations,
         )
         self.meter = SignalingMeter(
             bus=self.bus,
@@ -162,6 +165,7 @@ class SignalingApp:
             rtpmanagers=self.pool.nodes,
             journal=self.journal,
             writer=self.writer,
+            redis=self.redis,
         )
         self.drains = DrainController(self.pool, self.calls.calls.values)
         offer_drains(self.live.commands, self.drains)
@@ -193,6 +197,8 @@ class SignalingApp:
             log.warning("call.cut_off", call_id=record.call_id, caller=record.caller_number)
         self.writer.start()
         await self.directory.start()
+        if self.redis is not None:
+            await self.redis.start()
         await self._restore_bindings()
         await self.pool.start()
         await self._wait_for_media()
@@ -212,6 +218,8 @@ class SignalingApp:
         await self.live.stop()
         await self.pool.stop()
         await self.location_store.stop()
+        if self.redis is not None:
+            await self.redis.stop()
         await self.directory.stop()
         await self.journal.close()
         await asyncio.to_thread(self.writer.stop)
@@ -257,6 +265,12 @@ class SignalingApp:
         self.location.expire(loop.time())
         self._rtp_managers.look(self.pool.nodes)
         self._housekeeper = loop.call_later(HOUSEKEEPING_S, self._keep_house)
+
+    def _degradations(self) -> dict[str, str]:
+        """Return what is away though the node goes on without it, with the reason."""
+        if self.redis is None or self.redis.connected:
+            return {}
+        return {"redis": f"{self.redis.address}: {self.redis.problem}"}
 
     def _configuration_changed(self, topics: frozenset[str]) -> None:
         """Forget the phones of users that were deleted or disabled, or whose account was."""

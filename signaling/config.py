@@ -13,6 +13,7 @@ from signaling.calls.manager import CallCaps
 from signaling.calls.ports import CallLimits
 from signaling.guard import GuardConfig
 from signaling.live.service import LiveConfig
+from signaling.redis_link import RedisConfig
 from signaling.registrar import RegistrarConfig
 from signaling.sip.endpoint_requests import EndpointLimits
 from signaling.sip.parser import ParseLimits
@@ -44,6 +45,8 @@ class SignalingConfig:
     caps: CallCaps
     limits: CallLimits
     live: LiveConfig
+    redis: RedisConfig | None
+    """What several nodes share; None: each node is by itself."""
 
     @classmethod
     def from_settings(cls, settings: Any) -> SignalingConfig:
@@ -98,4 +101,5 @@ class SignalingConfig:
                 media_recovery_s=settings.MEDIA_RECOVERY_S,
             ),
             live=LiveConfig.from_settings(settings),
+            redis=RedisConfig.from_settings(settings),
         )

@@ -24,6 +24,8 @@ T = TypeVar("T")
 TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
 FALSE_WORDS = frozenset({"0", "false", "no", "off"})
 ALL_ROLES = "all"
+MAX_PORT = 65535
+_NOT_IN_A_HOST = frozenset("/@[]?#, \t")
 LOG_LEVELS = ("debug", "info", "warn", "error")
 
 
@@ -115,7 +117,24 @@ class Registry:
 
     def port(self, name: str, default: int, *, help: str, roles: Iterable[str] = ()) -> int:
         """Return a port number from 1 to 65535."""
-        return self.integer(name, default, help=help, roles=roles, minimum=1, maximum=65535)
+        return self.integer(name, default, help=help, roles=roles, minimum=1, maximum=MAX_PORT)
+
+    def host_port(self, name: str, *, help: str, roles: Iterable[str] = ()) -> tuple[str, int] | None:
+        """Return ``host:port`` as a pair, an IPv6 address without its brackets; None when it is unset."""
+
+        def convert(raw: str) -> tuple[str, int] | None:
+            if not raw:
+                return None
+            host, separator, port = raw.rpartition(":")
+            bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+            if not separator or not bare or (":" in bare) != (bare != host) or set(bare) & _NOT_IN_A_HOST:
+                raise ValueError(raw)
+            if not (port.isascii() and port.isdigit() and 1 <= int(port) <= MAX_PORT):
+                raise ValueError(raw)
+            return bare, int(port)
+
+        accepted = f"host:port, the port from 1 to {MAX_PORT}"
+        return self._read(name, "", convert, accepted, help=help, roles=roles)
 
     def seconds(
         self,

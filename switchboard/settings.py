@@ -321,6 +321,23 @@ RTP_METRICS_PORT = env.integer(
     help="HTTP port of /metrics of the RTP manager, without a token; 0: none",
 )
 
+# --- Redis ----------------------------------------------------------------------------------------------------------
+
+REDIS_ADDR = env.host_port(
+    "REDIS_ADDR",
+    roles=(SIGNALING, UI),
+    help="host:port of the Redis that several nodes share: phones, rate limits, cache; unset: each node by itself",
+)
+REDIS_PASSWORD = env.secret(
+    "REDIS_PASSWORD", roles=(SIGNALING, UI), help="What Redis demands; unset: nothing"
+)
+REDIS_TLS_CA = env.path(
+    "REDIS_TLS_CA",
+    None,
+    roles=(SIGNALING, UI),
+    help="PEM file of who signed Redis's certificate: with it TLS is spoken to Redis",
+)
+
 # --- Call records ---------------------------------------------------------------------------------------------------
 
 NATS_URL = env.secret(

@@ -44,8 +44,15 @@ class HealthView(APIView):
             "status": "unavailable" if found else "ok",
             "timestamp": rfc3339(time.time()),
             "problems": [{"code": code, "detail": detail} for code, detail in found],
+            "degraded": degradations(current().mirror),
         }
         return Response(body, status=503 if found else 200)
+
+
+def degradations(mirror: Mirror) -> list[dict[str, str]]:
+    """Return what is away though calls go on, in order of names."""
+    away: dict[str, str] = mirror.status.get("degraded") or {} if mirror.complete else {}
+    return [{"service": name, "state": "away", "detail": away[name]} for name in sorted(away)]
 
 
 def problems(mirror: Mirror) -> list[tuple[str, str]]:

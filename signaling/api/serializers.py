@@ -185,12 +185,21 @@ class HealthProblemSerializer(Described):
     detail = serializers.CharField(help_text="What is wrong, in a sentence.")
 
 
+class DegradationSerializer(Described):
+    """A service that is away, without which the node goes on taking calls."""
+
+    service = serializers.CharField(help_text="Which one: redis.")
+    state = serializers.ChoiceField(choices=("away",))
+    detail = serializers.CharField(help_text="Where it should be, and what is wrong.")
+
+
 class HealthSerializer(Described):
     """Whether the node can take calls."""
 
     status = serializers.ChoiceField(choices=("ok", "unavailable"))
     timestamp = serializers.DateTimeField()
     problems = HealthProblemSerializer(many=True)
+    degraded = DegradationSerializer(many=True)
 
 
 class DrainStartedSerializer(Described):

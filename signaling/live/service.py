@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -67,6 +67,7 @@ class LiveService:
         node: legs.
         rtpmanagers: the pool's nodes.
         journal: whose problems the status tells.
+        degradations: tells what is away though the node goes on without it, with the reason.
     """
 
     def __init__(
@@ -80,11 +81,13 @@ class LiveService:
         node: SipNode,
         rtpmanagers: Iterable[Any],
         journal: Journal,
+        degradations: Callable[[], dict[str, str]] = dict,
     ) -> None:
         self.commands = CommandTable()
         self._changes = changes
         self._calls = calls
         self._journal = journal
+        self._degradations = degradations
         self._started = time.time()
         source = NodeSource(
             changes,
@@ -129,6 +132,7 @@ class LiveService:
             "total_calls": self._calls.total,
             "total_sessions": self._changes.total_sessions,
             "stopping": self._calls.closing,
+            "degraded": self._degradations(),
             "journal_problem": self._journal.problem,
             "cdrs_lost": self._journal.lost,
             "readers_dropped": self.feed.dropped,

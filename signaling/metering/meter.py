@@ -13,7 +13,9 @@ from typing import Any, Protocol
 from signaling.metering.calls import CallMeter
 from signaling.metering.traffic import Traffic
 from signaling.node import SipNode
+from signaling.redis_link import RedisLink
 from switchboard.events import EventBus
+from switchboard.metrics.catalogue import CATALOGUE
 from switchboard.metrics.exposition import to_plain
 from switchboard.metrics.numbers import LagMeter, Readings
 
@@ -49,6 +51,7 @@ class SignalingMeter:
         rtpmanagers: the media pool's nodes.
         journal: records on their way to the disk.
         writer: records on their way to the database.
+        redis: what is shared with other nodes; None: nothing.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class SignalingMeter:
         rtpmanagers: Iterable[Any],
         journal: _Journal,
         writer: _Writer,
+        redis: RedisLink | None = None,
     ) -> None:
         self._bus = bus
         self._node = node
@@ -69,6 +73,7 @@ class SignalingMeter:
         self._rtpmanagers = rtpmanagers
         self._journal = journal
         self._writer = writer
+        self._redis = redis
         self._meter = CallMeter()
         self._traffic = Traffic(self._meter.setup["trying"])
         self._lag = LagMeter(node.loop)
@@ -110,6 +115,7 @@ class SignalingMeter:
             },
             **self._lag.read(),
             **self._media(),
+            **self._shared(),
         }
 
     def answer(self, arguments: object) -> dict[str, Any]:
@@ -125,3 +131,18 @@ class SignalingMeter:
                 name: node.available_ports for name, node in nodes.items() if node.available_ports is not None
             },
         }
+
+    def _shared(self) -> Readings:
+        redis = self._redis
+        if redis is None:
+            return {name: {} for name in _REDIS}
+        outcomes = {"written": redis.written, "refused": redis.refused, "dropped": redis.dropped}
+        return {
+            "switchboard_redis_connected": {(): float(redis.connected)},
+            "switchboard_redis_outages_total": {(): redis.outages},
+            "switchboard_redis_reads_late_total": {(): redis.late},
+            "switchboard_redis_commands_total": {(name,): count for name, count in outcomes.items()},
+        }
+
+
+_REDIS = [name for name in CATALOGUE if name.startswith("switchboard_redis_")]

@@ -8,11 +8,15 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError, RedisError
+from redis.retry import Retry
+
 from switchboard.doctor.findings import Finding, failure, fine
 from switchboard.management.commands.waitfordatabase import what_is_missing, why_it_is_away
 
 TIMEOUT_S = 2.0
-REDIS_PORT = 6379
 NATS_PORT = 4222
 
 
@@ -29,10 +33,28 @@ def database(settings: Any) -> Iterator[Finding]:
 
 def redis(settings: Any) -> Iterator[Finding]:
     """Redis answers, when one is configured."""
-    address = getattr(settings, "REDIS_ADDR", "")
-    if address:
-        target = urlsplit(f"//{address}")
-        yield _speaks("Redis", "REDIS_ADDR", target.hostname, target.port or REDIS_PORT, b"PING\r\n", b"+-")
+    if settings.REDIS_ADDR is None:
+        return
+    host, port = settings.REDIS_ADDR
+    where = f"{host}:{port}"
+    try:
+        with Redis(
+            host=host,
+            port=port,
+            password=settings.REDIS_PASSWORD or None,
+            socket_timeout=TIMEOUT_S,
+            socket_connect_timeout=TIMEOUT_S,
+            retry=Retry(NoBackoff(), 0),
+            ssl=settings.REDIS_TLS_CA is not None,
+            ssl_ca_certs=None if settings.REDIS_TLS_CA is None else str(settings.REDIS_TLS_CA),
+        ) as client:
+            client.ping()
+    except AuthenticationError as error:
+        yield failure("Redis", f"{where}: {error}", "correct REDIS_PASSWORD")
+    except (RedisError, OSError) as error:
+        yield failure("Redis", f"{where}: {error}", "start it, or correct REDIS_ADDR")
+    else:
+        yield fine("Redis", f"{where} answers")
 
 
 def nats(settings: Any) -> Iterator[Finding]:

@@ -152,6 +152,18 @@ METRICS: Final = (
         "1 while the stage (journal, delivery) cannot do its work.",
         labels=("stage",),
     ),
+    # --- Redis ------------------------------------------------------------------------------------------------------
+    _signaling("switchboard_redis_connected", "gauge", "1 while Redis answers; absent without REDIS_ADDR."),
+    _signaling("switchboard_redis_outages_total", "counter", "Times that Redis was found to be away."),
+    _signaling(
+        "switchboard_redis_reads_late_total", "counter", "Questions that Redis did not answer in time."
+    ),
+    _signaling(
+        "switchboard_redis_commands_total",
+        "counter",
+        "Commands that Redis took, refused, or that were dropped because too many waited.",
+        labels=("outcome",),
+    ),
     # --- RTP managers -----------------------------------------------------------------------------------------------
     _rtpmanager("switchboard_rtp_sessions", "gauge", "Media sessions now.", labels=("state",)),
     _rtpmanager("switchboard_rtp_ports_left", "gauge", "Sessions for which ports are left."),

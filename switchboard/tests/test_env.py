@@ -100,3 +100,36 @@ def test_a_parser_gets_the_flags_of_its_role_and_no_secret():
     everything = argparse.ArgumentParser()
     add_flags(everything, registry, ALL_ROLES)
     assert "--ui-port" in everything.format_help()
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ("", None),
+        ("redis:6379", ("redis", 6379)),
+        ("[::1]:6379", ("::1", 6379)),
+        ("10.0.0.1:1", ("10.0.0.1", 1)),
+    ],
+)
+def test_host_and_port_are_a_pair(raw, expected):
+    assert Registry({"REDIS_ADDR": raw}).host_port("REDIS_ADDR", help="") == expected
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "redis",
+        "redis:",
+        ":6379",
+        "redis:0",
+        "redis:65536",
+        "redis:٣",
+        "::1:6379",
+        "redis://x:6379",
+        "a b:1",
+        "[]:1",
+    ],
+)
+def test_a_bad_host_and_port_is_refused(raw):
+    with pytest.raises(BadVariable, match="host:port"):
+        Registry({"REDIS_ADDR": raw}).host_port("REDIS_ADDR", help="")

@@ -37,8 +37,6 @@ MAKE_SECRETS = ROOT / "deploy" / "make-secrets.sh"
 OWN_IMAGES = {f"switchboard-{role}:latest" for role in dockerfile.ROLES}
 NOT_THE_PRODUCTS = {"POD_INDEX"}
 """Read by other variables alone."""
-NOT_READ_YET = {"REDIS_ADDR"}
-"""Variables of the guide that are set for the day when the product reads them."""
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +105,7 @@ def test_every_variable_is_one_that_the_product_reads(manifests: Manifests) -> N
         for container in containers(pod):
             if container["image"] in OWN_IMAGES:
                 names = {variable["name"] for variable in container.get("env", [])}
-                assert names <= declared | NOT_THE_PRODUCTS | NOT_READ_YET, pod.name
+                assert names <= declared | NOT_THE_PRODUCTS, pod.name
 
 
 def test_every_container_names_a_command_that_exists(manifests: Manifests) -> None:

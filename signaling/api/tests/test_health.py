@@ -42,6 +42,18 @@ def test_what_the_signaling_process_says_of_itself_counts(live, client, status, 
     assert problems(client)[:2] == (503, [code])
 
 
+def test_redis_away_degrades_a_node_that_still_takes_calls(live, client):
+    live.mirror.apply((Kind.ROWS, RTPMANAGERS.name, [HEALTHY]))
+    live.mirror.apply((Kind.STATUS, {"degraded": {"redis": "redis:6379: Connection refused"}}))
+    status, codes, body = problems(client)
+    assert (status, codes, body["status"]) == (200, [], "ok")
+    assert body["degraded"] == [
+        {"service": "redis", "state": "away", "detail": "redis:6379: Connection refused"}
+    ]
+    live.mirror.apply((Kind.STATUS, {"degraded": {}}))
+    assert problems(client)[2]["degraded"] == []
+
+
 def test_a_signaling_process_that_is_away_is_the_only_thing_said(live, client):
     live.mirror.lost()
     assert problems(client)[:2] == (503, ["SIP_AWAY"])

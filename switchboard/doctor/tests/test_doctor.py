@@ -14,6 +14,7 @@ from django.core.management import call_command
 from switchboard.doctor import Finding, Level, examine, machine, network, services, storage
 from switchboard.doctor.findings import fine
 from switchboard.management.commands import doctor as command
+from tests.redis_server import running_redis
 
 
 def settings(tmp_path: Path, **changes: Any) -> SimpleNamespace:
@@ -26,6 +27,9 @@ def settings(tmp_path: Path, **changes: Any) -> SimpleNamespace:
         "ENV": SimpleNamespace(secrets={}),
         "GRPC_BIND": "127.0.0.1",
         "GRPC_PORT": free_port(),
+        "REDIS_ADDR": None,
+        "REDIS_PASSWORD": "",
+        "REDIS_TLS_CA": None,
         "RTP_PORT_MIN": 10000,
         "RTP_PORT_MAX": 10100,
         "SIP_BIND": "127.0.0.1",
@@ -216,8 +220,24 @@ def test_services_that_no_setting_names_are_not_asked_for(tmp_path):
 
 
 def test_a_service_that_is_away_is_a_failure(tmp_path):
-    (found,) = services.redis(settings(tmp_path, REDIS_ADDR=f"127.0.0.1:{free_port()}"))
+    (found,) = services.redis(settings(tmp_path, REDIS_ADDR=("127.0.0.1", free_port())))
     assert (found.level, "REDIS_ADDR" in found.remedy) == (Level.FAILURE, True)
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize(
+    ("password", "level", "remedy"),
+    [
+        ("sesame", Level.OK, ""),
+        ("wrong", Level.FAILURE, "REDIS_PASSWORD"),
+        ("", Level.FAILURE, "REDIS_PASSWORD"),
+    ],
+)
+def test_redis_must_answer_and_take_the_password(tmp_path, password, level, remedy):
+    with running_redis(password="sesame") as server:
+        address = ("127.0.0.1", server.port)
+        (found,) = services.redis(settings(tmp_path, REDIS_ADDR=address, REDIS_PASSWORD=password))
+    assert (found.level, remedy in found.remedy) == (level, True)
 
 
 def test_a_check_that_breaks_is_a_finding_and_the_others_run(tmp_path):
