@@ -189,6 +189,8 @@ class MediaNode:
         if Reason.DRAINING in reasons:
             self._probe_now.set()
         if Reason.NO_PORT in reasons:
+            if self.available_ports:
+                log.warning("rtpmanager %s has no free RTP port: calls need a wider range", self.node_id)
             self.available_ports = 0
         return results
 

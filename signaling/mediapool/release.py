@@ -12,11 +12,14 @@ import weakref
 from collections.abc import Sequence
 
 from media.control.gen import rtpmanager_pb2 as pb
-from signaling.mediapool.batches import Result
+from signaling.mediapool.batches import MAX_BATCH_REQUESTS, Result
 from signaling.mediapool.node import MediaNode
 
 GATHER_S = 0.03
 """How long a release waits for company. A phone repeats its BYE after 0.5 s (timer E, RFC 3261 17.1.2.2)."""
+
+Waiting = tuple[Sequence[str], asyncio.Future[list[Result]]]
+"""Sessions to release, and who waits for their counters."""
 
 
 class Releaser:
@@ -25,7 +28,7 @@ class Releaser:
     def __init__(self, node: MediaNode) -> None:
         # The node outlives its releaser: it is the key that the releaser is found by.
         self._node = weakref.proxy(node)
-        self._waiting: list[tuple[Sequence[str], asyncio.Future[list[Result]]]] = []
+        self._waiting: list[Waiting] = []
 
     def release(self, session_ids: Sequence[str]) -> asyncio.Future[list[Result]]:
         """Destroy sessions soon; the future has their counters, or a MediaError for each, in order."""
@@ -38,14 +41,28 @@ class Releaser:
 
     def _send(self) -> None:
         waiting, self._waiting = self._waiting, []
+        while waiting:
+            count = _fitting(waiting)
+            self._execute(waiting[:count])
+            del waiting[:count]
+
+    def _execute(self, waiting: list[Waiting]) -> None:
         requests = [pb.DestroySessionRequest(session_id=each) for ids, _ in waiting for each in ids]
         asked = self._node.execute(*requests)
         asked.add_done_callback(lambda done: _share(waiting, done))
 
 
-def _share(
-    waiting: list[tuple[Sequence[str], asyncio.Future[list[Result]]]], done: asyncio.Future[list[Result]]
-) -> None:
+def _fitting(waiting: list[Waiting]) -> int:
+    """Return how many of the first ones fit into a batch, which is not split: at least one."""
+    requests = 0
+    for count, (ids, _) in enumerate(waiting):
+        requests += len(ids)
+        if requests > MAX_BATCH_REQUESTS and count:
+            return count
+    return len(waiting)
+
+
+def _share(waiting: list[Waiting], done: asyncio.Future[list[Result]]) -> None:
     results = [] if done.cancelled() else done.result()
     position = 0
     for ids, future in waiting:

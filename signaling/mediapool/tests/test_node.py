@@ -251,11 +251,14 @@ async def test_a_node_that_leaves_an_opening_unanswered_is_suspect_until_it_is_h
     await until(lambda: not node.standing.is_suspect)
 
 
-async def test_a_node_without_ports_is_known_to_be_full_at_once(node, served):
+async def test_a_node_without_ports_is_known_to_be_full_at_once_and_said_to_be_once(node, served, caplog):
+    await until(lambda: node.available_ports == 100)
     served.engine.ports = 0
-    (result,) = await node.open(create("a"))
-    assert result.reason is Reason.NO_PORT
+    for _ in range(2):
+        (result,) = await node.open(create("a"))
+        assert result.reason is Reason.NO_PORT
     assert node.available_ports == 0
+    assert caplog.text.count("has no free RTP port") == 1
 
 
 async def test_a_node_that_is_about_to_stop_says_so_and_takes_no_more(served):

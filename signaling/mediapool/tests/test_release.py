@@ -4,6 +4,7 @@
 import asyncio
 
 from media.control.gen import rtpmanager_pb2 as pb
+from signaling.mediapool.batches import MAX_BATCH_REQUESTS
 from signaling.mediapool.release import release
 
 
@@ -45,3 +46,12 @@ async def test_a_caller_that_gave_up_waiting_disturbs_nobody():
     gone, there = release(node, ["1"]), release(node, ["2"])
     gone.cancel()
     assert [reply.stats.packets_received for reply in await there] == [2]
+
+
+async def test_hundreds_of_calls_that_end_at_once_are_spread_over_batches_that_an_rtp_manager_accepts():
+    node = CountingNode()
+    futures = [release(node, [str(2 * call), str(2 * call + 1)]) for call in range(500)]
+    counted = [[reply.stats.packets_received for reply in await future] for future in futures]
+    assert counted == [[2 * call, 2 * call + 1] for call in range(500)]
+    assert max(map(len, node.batches)) <= MAX_BATCH_REQUESTS
+    assert len(node.batches) == 8
