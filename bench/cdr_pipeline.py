@@ -79,8 +79,10 @@ async def journal_calls(directory: Path, records: int, nats_url: str) -> None:
     """End `records` calls, four hundred at a time, each waiting until its record is on disk; then empty the journal."""
     from cdrs.journal import Journal
     from cdrs.outlet import open_outlet
+    from switchboard.nats_link import NatsLink
 
-    outlet = open_outlet(directory, nats_url=nats_url, gather_s=0.02)
+    link = NatsLink(nats_url, "benchmark") if nats_url else None
+    outlet = open_outlet(directory, nats=link, gather_s=0.02)
     journal = Journal(directory, "bench", on_commit=outlet.wake)
     journal.open()
     outlet.start()

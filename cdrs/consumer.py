@@ -24,9 +24,10 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from cdrs.daemon_thread import DaemonThread
 from cdrs.dead_letters import DeadLetters
 from cdrs.delivery import Rejected, Sink, SinkUnavailable
-from cdrs.nats_link import CONSUMER, STREAM, SUBJECT, NotConnected, connect, ensure_stream, sentence
+from cdrs.nats_link import CONSUMER, STREAM, SUBJECT, ensure_stream
 from cdrs.record import CallRecord, RecordError
 from cdrs.trimmer import Trimmer
+from switchboard.nats_link import NotConnected, connect, sentence
 
 log = structlog.get_logger("switchboard.cdrs")
 

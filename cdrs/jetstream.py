@@ -1,20 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hands journalled records to NATS JetStream: the sink of a node whose records others store (`manage.py runcdr`).
 
-A batch is published at once and then waited for, so that it costs one round trip. The connection lives in an event loop
-in a thread of its own; `JetStreamSink.deliver` blocks the deliverer's thread alone. Invariant: `deliver` returns only
+A batch is published at once and then waited for, so that it costs one round trip. The connection lives in the thread
+of a `NatsLink`; `JetStreamSink.deliver` blocks the deliverer's thread alone. Invariant: `deliver` returns only
 when JetStream has said of every record that it is stored, or that it was before: the message id is the record's id.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
-import threading
-from collections.abc import Coroutine, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Sequence
+from typing import Final
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -22,8 +20,9 @@ from nats.errors import Error as NatsError
 from nats.errors import MaxPayloadError
 
 from cdrs.delivery import Rejected, SinkUnavailable
-from cdrs.nats_link import CONNECT_TIMEOUT_S, STREAM, SUBJECT, connect, ensure_stream, sentence
+from cdrs.nats_link import STREAM, SUBJECT, ensure_stream
 from cdrs.record import CallRecord
+from switchboard.nats_link import NatsLink, sentence
 
 logger = logging.getLogger(__name__)
 
@@ -32,58 +31,45 @@ ACK_TIMEOUT_S: Final = 5.0
 MESSAGE_ID: Final = "Nats-Msg-Id"
 EXPECTED_STREAM: Final = "Nats-Expected-Stream"
 
-_Result = TypeVar("_Result")
-
 
 class JetStreamSink:
     """Publishes records to the stream; see `Sink`."""
 
     name = "NATS JetStream"
 
-    def __init__(self, url: str, *, ack_timeout_s: float = ACK_TIMEOUT_S) -> None:
+    def __init__(self, nats: NatsLink | str, *, ack_timeout_s: float = ACK_TIMEOUT_S) -> None:
         """
         Args:
-            url: ``nats://[user:password@]host:port``, several separated by commas.
+            nats: the process's connection, or the URL for one of its own.
             ack_timeout_s: how long a batch may wait for its acknowledgements.
         """
-        self._url = url
+        self._own_link = isinstance(nats, str)
+        self._link = NatsLink(nats, "switchboard CDR journal") if isinstance(nats, str) else nats
         self._ack_timeout_s = ack_timeout_s
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._publisher: _Publisher | None = None
 
     def deliver(self, records: Sequence[CallRecord]) -> list[Rejected]:
         """Have the stream store the records; see `Sink.deliver`."""
         try:
-            return self._run(self._deliver(records))
+            return self._link.submit(self._deliver(records)).result()
         except TimeoutError as error:
             raise SinkUnavailable("no answer") from error
         except (NatsError, OSError) as error:
             raise SinkUnavailable(sentence(error)) from error
 
     def close(self) -> None:
-        """Close the connection and end the loop's thread; the sink may be used again."""
-        loop, self._loop = self._loop, None
-        if loop is None:
-            return
-        publisher, self._publisher = self._publisher, None
-        if publisher is not None:
-            with contextlib.suppress(NatsError, OSError, TimeoutError):
-                asyncio.run_coroutine_threadsafe(publisher.close(), loop).result(CONNECT_TIMEOUT_S)
-        loop.call_soon_threadsafe(loop.stop)
+        """Close the connection if it is the sink's own; the sink may be used again."""
+        self._publisher = None
+        if self._own_link:
+            self._link.close()
 
-    def _run(self, work: Coroutine[Any, Any, _Result]) -> _Result:
-        """Do something in the loop and wait for it, started on the first use."""
-        if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-            threading.Thread(target=_serve, args=(self._loop,), name="cdr-nats", daemon=True).start()
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
-
-    # --- in the loop --------------------------------------------------------------------------------------------
+    # --- in the link's loop -------------------------------------------------------------------------------------
 
     async def _deliver(self, records: Sequence[CallRecord]) -> list[Rejected]:
-        if self._publisher is None:
-            self._publisher = await _Publisher.connected(self._url)
         async with asyncio.timeout(self._ack_timeout_s):
+            client = await self._link.client()
+            if self._publisher is None or self._publisher.client is not client:
+                self._publisher = await _Publisher.over(client)
             return await self._publisher.publish(records)
 
 
@@ -91,7 +77,7 @@ class _Publisher:
     """A connection with one subscription for all acknowledgements."""
 
     def __init__(self, client: Client) -> None:
-        self._client = client
+        self.client = client
         self._inbox = client.new_inbox()
         self._has_stream = False
         self._waiting: set[str] = set()
@@ -100,32 +86,21 @@ class _Publisher:
         self._batch = 0
 
     @classmethod
-    async def connected(cls, url: str) -> _Publisher:
-        """Return a publisher that can be used.
-
-        Raises:
-            NotConnected: the server cannot be reached.
-        """
-        client = await connect(url, "switchboard CDR journal")
+    async def over(cls, client: Client) -> _Publisher:
+        """Return a publisher that can be used."""
         publisher = cls(client)
         await client.subscribe(f"{publisher._inbox}.*", cb=publisher._acknowledged)
         return publisher
-
-    async def close(self) -> None:
-        """Close the connection."""
-        await self._client.close()
 
     async def publish(self, records: Sequence[CallRecord]) -> list[Rejected]:
         """Publish the records and wait until each is stored; return those that are too large for the server.
 
         Raises:
-            SinkUnavailable: there is no connection, or the server refuses them now.
+            SinkUnavailable: the server refuses them now.
             TimeoutError: by `asyncio.timeout` of the caller.
         """
-        if not self._client.is_connected:
-            raise SinkUnavailable("no connection")
         if not self._has_stream:
-            await ensure_stream(self._client.jetstream())
+            await ensure_stream(self.client.jetstream())
             self._has_stream = True
         # Acknowledgements of an earlier attempt that timed out must not count for this one.
         self._batch += 1
@@ -134,7 +109,7 @@ class _Publisher:
         rejected = [
             item for number, record in enumerate(records) if (item := await self._send(number, record))
         ]
-        await self._client.flush()
+        await self.client.flush()
         if self._waiting:
             await self._done.wait()
         if self._refused:
@@ -147,7 +122,7 @@ class _Publisher:
         headers = {MESSAGE_ID: record.id, EXPECTED_STREAM: STREAM}
         self._waiting.add(token)
         try:
-            await self._client.publish(
+            await self.client.publish(
                 SUBJECT, record.to_json().encode("ascii"), reply=f"{self._inbox}.{token}", headers=headers
             )
         except MaxPayloadError:
@@ -172,12 +147,3 @@ def _refusal(data: bytes) -> str:
         return str(json.loads(data)["error"]["description"])
     except (ValueError, KeyError, TypeError):
         return "there is no stream"
-
-
-def _serve(loop: asyncio.AbstractEventLoop) -> None:
-    asyncio.set_event_loop(loop)
-    loop.run_forever()
-    for task in asyncio.all_tasks(loop):
-        task.cancel()
-    loop.run_until_complete(asyncio.sleep(0))
-    loop.close()

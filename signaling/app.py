@@ -29,6 +29,7 @@ from signaling.changes import Changes
 from signaling.config import SignalingConfig
 from signaling.configuration import ACCOUNTS, USERS
 from signaling.configuration_orm import OrmSource
+from signaling.dependencies import CDR_DELIVERY, DATABASE, NATS, REDIS, Dependencies
 from signaling.directory import Directory
 from signaling.drain import DrainController
 from signaling.drain.commands import offer_drains
@@ -41,6 +42,7 @@ from signaling.location_orm import RegistrationTable
 from signaling.location_store import LocationStore
 from signaling.mediapool import MediaPool, NoMediaNode
 from signaling.metering.meter import SignalingMeter
+from signaling.nats_adapter import open_nats
 from signaling.node import SipNode
 from signaling.reception import Reception
 from signaling.redis_link import RedisLink
@@ -82,8 +84,12 @@ class SignalingApp:
             poll_s=config.poll_s,
             before_poll=self._import_dialplan,
         )
+        self.bus = EventBus(config.node_id)
+        self.nats = open_nats(config.nats_url, self.bus, config.nats_events_waiting)
         self.writer = open_outlet(
-            config.journal_directory, nats_url=config.nats_url, gather_s=DELIVERY_GATHER_S
+            config.journal_directory,
+            nats=self.nats.link if self.nats is not None else None,
+            gather_s=DELIVERY_GATHER_S,
         )
         self.journal = Journal(
             config.journal_directory,
@@ -93,7 +99,6 @@ class SignalingApp:
         )
         self.location = Location()
         self.location_store = LocationStore(self.location, RegistrationTable(config.node_id))
-        self.bus = EventBus(config.node_id)
         self.redis = None if config.redis is None else RedisLink(config.redis)
         self.changes = Changes()
         self.pool = MediaPool(config.rtpmanagers, security=config.grpc_security)
@@ -146,6 +151,7 @@ class SignalingApp:
             self.directory,
             self.calls,
         )
+        self.dependencies = self._watch_dependencies()
         self.live = LiveService(
             config.live,
             bus=self.bus,
@@ -155,7 +161,7 @@ class SignalingApp:
             node=self.node,
             rtpmanagers=self.pool.nodes,
             journal=self.journal,
-            degradations=self._degradations,
+            degradations=self.dependencies.problems,
         )
         self.meter = SignalingMeter(
             bus=self.bus,
@@ -166,6 +172,8 @@ class SignalingApp:
             journal=self.journal,
             writer=self.writer,
             redis=self.redis,
+            dependencies=self.dependencies.read,
+            publisher=self.nats.publisher if self.nats is not None else None,
         )
         self.drains = DrainController(self.pool, self.calls.calls.values)
         offer_drains(self.live.commands, self.drains)
@@ -195,17 +203,21 @@ class SignalingApp:
         cut_off = await asyncio.to_thread(self.journal.open)
         for record in cut_off:
             log.warning("call.cut_off", call_id=record.call_id, caller=record.caller_number)
+        if self.nats is not None:
+            self.nats.start()
         self.writer.start()
+        # Early, so that health tells what a start waits for.
+        await self.live.start()
         await self.directory.start()
         if self.redis is not None:
             await self.redis.start()
         await self._restore_bindings()
         await self.pool.start()
         await self._wait_for_media()
-        await self.live.start()
         self.meter.start()
         await self.transport.start()
         self._keep_house()
+        self.live.starting = False
 
     async def stop(self) -> None:
         """Hang up, keep the records, and leave."""
@@ -223,6 +235,20 @@ class SignalingApp:
         await self.directory.stop()
         await self.journal.close()
         await asyncio.to_thread(self.writer.stop)
+        if self.nats is not None:
+            await asyncio.to_thread(self.nats.stop)
+
+    def _watch_dependencies(self) -> Dependencies:
+        """Return what health and metrics tell of the services that calls can do without."""
+        watched = Dependencies()
+        watched.watch(DATABASE, lambda: self.directory.problem)
+        watched.watch(DATABASE, lambda: self.location_store.problem)
+        watched.watch(CDR_DELIVERY, lambda: self.writer.problem)
+        if self.nats is not None:
+            watched.watch(NATS, self.nats.problem)
+        if (redis := self.redis) is not None:
+            watched.watch(REDIS, lambda: None if redis.connected else f"{redis.address}: {redis.problem}")
+        return watched
 
     async def _wait_for_media(self) -> None:
         """Give the RTP managers a moment to be there, so that the first call is not refused for want of one."""
@@ -265,12 +291,6 @@ class SignalingApp:
         self.location.expire(loop.time())
         self._rtp_managers.look(self.pool.nodes)
         self._housekeeper = loop.call_later(HOUSEKEEPING_S, self._keep_house)
-
-    def _degradations(self) -> dict[str, str]:
-        """Return what is away though the node goes on without it, with the reason."""
-        if self.redis is None or self.redis.connected:
-            return {}
-        return {"redis": f"{self.redis.address}: {self.redis.problem}"}
 
     def _configuration_changed(self, topics: frozenset[str]) -> None:
         """Forget the phones of users that were deleted or disabled, or whose account was."""

@@ -31,7 +31,8 @@ class SignalingConfig:
     dialplan_path: Path | None
     journal_directory: Path
     nats_url: str
-    """Where call records go; empty: into the database."""
+    """Where events and call records go; empty: records go into the database."""
+    nats_events_waiting: int
     rtpmanagers: tuple[tuple[str, str], ...]
     grpc_security: GrpcSecurity
     nonce_secret: bytes
@@ -61,6 +62,7 @@ class SignalingConfig:
             dialplan_path=settings.DIALPLAN_PATH,
             journal_directory=settings.VAR_DIR / "journal",
             nats_url=settings.NATS_URL,
+            nats_events_waiting=settings.NATS_EVENTS_WAITING,
             rtpmanagers=settings.RTPMANAGER_ADDRS,
             grpc_security=GrpcSecurity.from_settings(settings),
             nonce_secret=settings.SECRET_KEY.encode(),

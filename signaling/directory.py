@@ -13,8 +13,8 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 
+from cdrs.daemon_thread import DaemonThread
 from dialplan.engine import Dialplan
 from signaling.configuration import (
     ACCOUNTS,
@@ -32,6 +32,8 @@ __all__ = ["AccountInfo", "Directory", "UserInfo"]
 logger = logging.getLogger(__name__)
 
 LONGEST_RETRY_S = 5.0
+STOP_GRACE_S = 1.0
+"""Longest time that a stop waits for the source."""
 
 
 class Directory:
@@ -57,10 +59,11 @@ class Directory:
         self._before_poll = before_poll
         self._snapshot = Snapshot.empty(default_domain.lower())
         self._revisions: Mapping[str, int] | None = None
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="directory")
+        self._thread = DaemonThread("directory")
         self._poller: asyncio.Task[None] | None = None
         self._refreshing = asyncio.Lock()
         self._failing = False
+        self._failure = ""
         self.on_change: list[Callable[[frozenset[str]], None]] = []
         """Called on the loop with the topics that were read again, after the snapshot was swapped."""
 
@@ -97,6 +100,11 @@ class Directory:
         """Return the compiled routes of an account and of every account; compiled when first asked for."""
         return self._snapshot.dialplan(account_id)
 
+    @property
+    def problem(self) -> str | None:
+        """One sentence on why the configuration is not kept current, or None."""
+        return f"Configuration cannot be read: {self._failure}" if self._failing else None
+
     # Life
 
     async def start(self) -> None:
@@ -114,15 +122,16 @@ class Directory:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._poller
             self._poller = None
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._source.close)
-        self._thread.shutdown(wait=False)
+        closing = self._thread.run(self._source.close)
+        self._thread.end()
+        # A source that hangs is left behind.
+        await asyncio.wait([closing], timeout=STOP_GRACE_S)
 
     async def refresh(self) -> bool:
         """Look for changes now; False when the source could not be read, which is logged once per outage."""
         async with self._refreshing:
-            loop = asyncio.get_running_loop()
             try:
-                revisions, snapshot = await loop.run_in_executor(self._thread, self._read)
+                revisions, snapshot = await self._thread.run(self._read)
             except Exception as error:  # noqa: BLE001 - any failure of any database driver means: serve on, try again
                 self._report_failure(error)
                 return False
@@ -164,6 +173,8 @@ class Directory:
         return frozenset(topic for topic in TOPICS if revisions.get(topic, 0) != known.get(topic, 0))
 
     def _report_failure(self, error: Exception) -> None:
+        lines = str(error).strip().splitlines()
+        self._failure = lines[0] if lines else type(error).__name__
         if not self._failing:
             self._failing = True
-            logger.warning("Configuration cannot be read, the last one read stays in use: %s", error)
+            logger.warning("Configuration cannot be read, the last one read stays in use: %s", self._failure)

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
+from cdrs.daemon_thread import DaemonThread
 from signaling.location import Binding, BindingEvent, Location
 
 logger = logging.getLogger(__name__)
@@ -25,6 +26,8 @@ ROWS_PER_WRITE = 500
 """Rows in one transaction: SQLite has one writer, and others wait for it."""
 MAX_WAITING = 200_000
 """Keys that may wait for an absent database. Beyond it removals are dropped: rows carry their own expiry."""
+STOP_GRACE_S = 2.0
+"""Longest time that a stop waits for the database."""
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.5, 5.0
 
 Key = tuple[str, str]
@@ -58,17 +61,23 @@ class LocationStore:
         self._table = table
         self._batch_s = batch_s
         self._waiting: dict[Key, Binding | None] = {}
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bindings")
+        self._thread = DaemonThread("bindings")
         self._writer: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._flushing = asyncio.Lock()
         self._stopping = asyncio.Event()
         self._failing = False
+        self._failure = ""
 
     @property
     def waiting(self) -> int:
         """Changes not yet written."""
         return len(self._waiting)
+
+    @property
+    def problem(self) -> str | None:
+        """One sentence on why bindings are not backed up, or None."""
+        return f"Bindings cannot be stored: {self._failure}" if self._failing else None
 
     async def start(self, now: float, wall: float, local: tuple[str, int]) -> Sequence[Binding]:
         """Restore what was stored, waiting for the database as long as it takes, and begin to write.
@@ -85,8 +94,8 @@ class LocationStore:
         while True:
             waited_s = loop.time() - begun
             try:
-                found = await loop.run_in_executor(
-                    self._thread, self._table.load, now + waited_s, wall + waited_s, local
+                found = await self._thread.run(
+                    functools.partial(self._table.load, now + waited_s, wall + waited_s, local)
                 )
                 break
             except Exception as error:  # noqa: BLE001 - whatever the driver raises: the database is not there yet
@@ -105,10 +114,13 @@ class LocationStore:
         self._wake.set()
         if self._writer is not None:
             self._location.on_change.remove(self._changed)
-            await self._writer
+            await asyncio.wait([self._writer], timeout=STOP_GRACE_S)
+            self._writer.cancel()
             self._writer = None
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._table.close)
-        self._thread.shutdown(wait=False)
+        closing = self._thread.run(self._table.close)
+        self._thread.end()
+        # A database that hangs is left behind.
+        await asyncio.wait([closing], timeout=STOP_GRACE_S)
 
     async def flush(self) -> bool:
         """Write everything that waits now; False when the database did not take it, which is logged once."""
@@ -118,13 +130,12 @@ class LocationStore:
     async def _flush(self) -> bool:
         waiting, self._waiting = self._waiting, {}
         items = list(waiting.items())
-        loop = asyncio.get_running_loop()
         for begin in range(0, len(items), ROWS_PER_WRITE):
             part = items[begin : begin + ROWS_PER_WRITE]
             stored = [binding for _, binding in part if binding is not None]
             removed = [key for key, binding in part if binding is None]
             try:
-                await loop.run_in_executor(self._thread, self._table.write, stored, removed)
+                await self._thread.run(functools.partial(self._table.write, stored, removed))
             except Exception as error:  # noqa: BLE001 - whatever the driver raises: keep the changes and try again
                 self._report_failure(error)
                 self._waiting = dict(items[begin:]) | self._waiting
@@ -162,6 +173,8 @@ class LocationStore:
             await asyncio.wait_for(self._stopping.wait(), seconds)
 
     def _report_failure(self, error: Exception) -> None:
+        lines = str(error).strip().splitlines()
+        self._failure = lines[0] if lines else type(error).__name__
         if not self._failing:
             self._failing = True
-            logger.warning("Bindings cannot be stored, they are kept in memory: %s", error)
+            logger.warning("Bindings cannot be stored, they are kept in memory: %s", self._failure)

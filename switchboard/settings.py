@@ -343,8 +343,15 @@ REDIS_TLS_CA = env.path(
 NATS_URL = env.secret(
     "NATS_URL",
     roles=(SIGNALING, CDR_CONSUMER),
-    help="nats://host:4222, several separated by commas: call records go through JetStream and `manage.py runcdr` "
-    "stores them; unset: the signaling node stores them itself",
+    help="nats://host:4222, several separated by commas: events are published there, and call records go through "
+    "JetStream to `manage.py runcdr`, which stores them; unset: the signaling node stores them itself",
+)
+NATS_EVENTS_WAITING = env.integer(
+    "NATS_EVENTS_WAITING",
+    10000,
+    minimum=1,
+    roles=[SIGNALING],
+    help="Most events that wait while NATS is away; then the oldest give way, and are counted",
 )
 CDR_RETENTION_DAYS = env.integer(
     "CDR_RETENTION_DAYS",

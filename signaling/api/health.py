@@ -37,14 +37,15 @@ class HealthView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Answer 200 when this node can take calls, else 503 and what is wrong."""
-        found = problems(current().mirror)
+        mirror = current().mirror
+        found = problems(mirror)
         if request.query_params.get("liveness", "").lower() in TRUE_WORDS:
             found = [problem for problem in found if problem[0] in CURED_BY_RESTART]
         body = {
             "status": "unavailable" if found else "ok",
             "timestamp": rfc3339(time.time()),
             "problems": [{"code": code, "detail": detail} for code, detail in found],
-            "degraded": degradations(current().mirror),
+            "degraded": degradations(mirror),
         }
         return Response(body, status=503 if found else 200)
 
@@ -62,6 +63,9 @@ def problems(mirror: Mirror) -> list[tuple[str, str]]:
     if mirror.status_age_s > STATUS_LATE_S:
         return [("SIP_SILENT", f"The signaling process has been silent for {mirror.status_age_s:.0f} s.")]
     found = []
+    if mirror.status.get("starting"):
+        waits_for = " ".join(each["detail"] for each in degradations(mirror))
+        found.append(("STARTING", f"The node is starting. {waits_for}".strip()))
     if mirror.status.get("stopping"):
         found.append(("STOPPING", "The node is being stopped."))
     managers = mirror.rows(RTPMANAGERS)

@@ -179,7 +179,7 @@ class HealthProblemSerializer(Described):
     """Something that keeps the node from taking calls."""
 
     code = serializers.ChoiceField(
-        choices=("SIP_AWAY", "SIP_SILENT", "STOPPING", "NO_RTP_MANAGER", "JOURNAL"),
+        choices=("SIP_AWAY", "SIP_SILENT", "STARTING", "STOPPING", "NO_RTP_MANAGER", "JOURNAL"),
         help_text="What is wrong, for programs.",
     )
     detail = serializers.CharField(help_text="What is wrong, in a sentence.")
@@ -188,7 +188,7 @@ class HealthProblemSerializer(Described):
 class DegradationSerializer(Described):
     """A service that is away, without which the node goes on taking calls."""
 
-    service = serializers.CharField(help_text="Which one: redis.")
+    service = serializers.CharField(help_text="Which one: database, nats, redis, cdr_delivery.")
     state = serializers.ChoiceField(choices=("away",))
     detail = serializers.CharField(help_text="Where it should be, and what is wrong.")
 

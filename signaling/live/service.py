@@ -110,6 +110,8 @@ class LiveService:
             status=self.status,
         )
         self._is_open = False
+        self.starting = True
+        """Whether SIP is not served yet."""
 
     async def start(self) -> None:
         """Open the feed; without it the node serves SIP all the same."""
@@ -131,6 +133,7 @@ class LiveService:
             "uptime_seconds": round(time.time() - self._started, 3),
             "total_calls": self._calls.total,
             "total_sessions": self._changes.total_sessions,
+            "starting": self.starting,
             "stopping": self._calls.closing,
             "degraded": self._degradations(),
             "journal_problem": self._journal.problem,

@@ -40,6 +40,14 @@ class _Writer(Protocol):
     def problem(self) -> str | None: ...
 
 
+class _Publisher(Protocol):
+    @property
+    def waiting(self) -> int: ...
+
+    published: int
+    dropped: int
+
+
 class SignalingMeter:
     """The figures of one node.
 
@@ -52,6 +60,8 @@ class SignalingMeter:
         journal: records on their way to the disk.
         writer: records on their way to the database.
         redis: what is shared with other nodes; None: nothing.
+        dependencies: tells of each service that the node relies on whether it is there.
+        publisher: events on their way to NATS; None: there is no NATS.
     """
 
     def __init__(
@@ -65,6 +75,8 @@ class SignalingMeter:
         journal: _Journal,
         writer: _Writer,
         redis: RedisLink | None = None,
+        dependencies: Callable[[], dict[tuple[str, ...], float]] = dict,
+        publisher: _Publisher | None = None,
     ) -> None:
         self._bus = bus
         self._node = node
@@ -74,6 +86,8 @@ class SignalingMeter:
         self._journal = journal
         self._writer = writer
         self._redis = redis
+        self._dependencies = dependencies
+        self._publisher = publisher
         self._meter = CallMeter()
         self._traffic = Traffic(self._meter.setup["trying"])
         self._lag = LagMeter(node.loop)
@@ -113,6 +127,8 @@ class SignalingMeter:
                 ("journal",): float(self._journal.problem is not None),
                 ("delivery",): float(self._writer.problem is not None),
             },
+            "switchboard_dependency_up": self._dependencies(),
+            **self._events(),
             **self._lag.read(),
             **self._media(),
             **self._shared(),
@@ -121,6 +137,14 @@ class SignalingMeter:
     def answer(self, arguments: object) -> dict[str, Any]:
         """Return the figures for another process: ``pid`` of this one, and ``readings`` as plain lists."""
         return {"pid": os.getpid(), "readings": to_plain(self.read())}
+
+    def _events(self) -> Readings:
+        publisher = self._publisher
+        return {
+            "switchboard_events_published_total": {(): 0 if publisher is None else publisher.published},
+            "switchboard_events_dropped_total": {(): 0 if publisher is None else publisher.dropped},
+            "switchboard_events_waiting": {(): 0 if publisher is None else publisher.waiting},
+        }
 
     def _media(self) -> Readings:
         nodes = {(str(node.node_id),): node for node in self._rtpmanagers}

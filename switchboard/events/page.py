@@ -74,10 +74,22 @@ right to live state), 4408 (dropped while running) and 4503 (too many streams, o
 Events of one call come in the order in which they happened. An event comes after the change that it tells of is to be seen in
 the lists.
 
-## Subjects
+## NATS
 
-Every event has a subject: the name under which a message broker carries it. Characters that a subject cannot hold are
-percent-encoded: `sip:1001@pbx.example.com` is `sip:1001@pbx%2Eexample%2Ecom`.
+With `NATS_URL` a signaling node publishes the same JSON objects in NATS, each on a subject that tells what it is about:
+
+```sh
+nats sub 'switchboard.calls.*.ended'
+```
+
+- Calls never wait for NATS. While it is away `NATS_EVENTS_WAITING` events (10,000) wait; then the oldest give way, which
+  `switchboard_events_dropped_total` counts.
+- Events of one node come in order. After an outage some may come twice: the `event_id` is the same, and the header
+  `Nats-Msg-Id` has it, by which a JetStream stream of yours takes each once.
+- NATS delivers to whoever subscribes at that time. To have events kept, make a stream: `nats stream add EVENTS --subjects
+  'switchboard.calls.>'`. Call records have a stream of their own, `SWITCHBOARD_CDR`: see [cdrs.md](cdrs.md).
+
+Characters that a subject cannot hold are percent-encoded: `sip:1001@pbx.example.com` is `sip:1001@pbx%2Eexample%2Ecom`.
 
 """
 

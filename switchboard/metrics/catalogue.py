@@ -164,6 +164,20 @@ METRICS: Final = (
         "Commands that Redis took, refused, or that were dropped because too many waited.",
         labels=("outcome",),
     ),
+    # --- Services ---------------------------------------------------------------------------------------------------
+    _signaling(
+        "switchboard_dependency_up",
+        "gauge",
+        "1 while a service that calls can do without is there.",
+        labels=("dependency",),
+    ),
+    _signaling("switchboard_events_published_total", "counter", "Events that NATS has confirmed."),
+    _signaling("switchboard_events_waiting", "gauge", "Events that wait for NATS."),
+    _signaling(
+        "switchboard_events_dropped_total",
+        "counter",
+        "Events that never reached NATS, because too many were waiting.",
+    ),
     # --- RTP managers -----------------------------------------------------------------------------------------------
     _rtpmanager("switchboard_rtp_sessions", "gauge", "Media sessions now.", labels=("state",)),
     _rtpmanager("switchboard_rtp_ports_left", "gauge", "Sessions for which ports are left."),

@@ -54,6 +54,17 @@ def test_redis_away_degrades_a_node_that_still_takes_calls(live, client):
     assert problems(client)[2]["degraded"] == []
 
 
+def test_a_node_that_waits_for_its_database_says_so_and_asks_for_no_restart(live, client):
+    live.mirror.apply((Kind.ROWS, RTPMANAGERS.name, [HEALTHY]))
+    status = {"starting": True, "degraded": {"database": "Configuration cannot be read: refused"}}
+    live.mirror.apply((Kind.STATUS, status))
+    answer = client.get("/api/v1/health")
+    (problem,) = answer.json()["problems"]
+    assert (answer.status_code, problem["code"]) == (503, "STARTING")
+    assert "refused" in problem["detail"]
+    assert client.get("/api/v1/health?liveness=true").status_code == 200
+
+
 def test_a_signaling_process_that_is_away_is_the_only_thing_said(live, client):
     live.mirror.lost()
     assert problems(client)[:2] == (503, ["SIP_AWAY"])

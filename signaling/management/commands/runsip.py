@@ -23,6 +23,10 @@ from switchboard.metrics.server import CannotServe, serve_metrics
 log = structlog.get_logger("switchboard.signaling")
 
 
+API_WAITS_S = 2.0
+"""A start that takes longer is told by the live API, which otherwise comes after it."""
+
+
 class Command(BaseCommand):
     """Serve SIP until SIGTERM or SIGINT."""
 
@@ -53,12 +57,19 @@ async def serve(config: SignalingConfig) -> None:
     metrics = await serve_metrics(
         app.meter.read, settings.METRICS_BIND, settings.SIP_METRICS_PORT, "SIP_METRICS_PORT"
     )
-    await app.start()
     api = ApiChild(api_command(settings.BASE_DIR / "manage.py")) if settings.API_ENABLED else None
-    if api is not None:
+    starting, stopping = asyncio.ensure_future(app.start()), asyncio.ensure_future(stop.wait())
+    # The child takes its share of the processor, so it comes second, unless the start has to wait for something.
+    await asyncio.wait({starting, stopping}, timeout=API_WAITS_S, return_when=asyncio.FIRST_COMPLETED)
+    if api is not None and not stop.is_set() and not failed(starting):
         api.start()
-    log.info("signaling ready", sip=f"{app.address[0]}:{app.address[1]}", node=config.node_id)
-    await stop.wait()
+    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if starting.done():
+        await starting
+        log.info("signaling ready", sip=f"{app.address[0]}:{app.address[1]}", node=config.node_id)
+    else:
+        starting.cancel()
+    await stopping
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.remove_signal_handler(number)
     log.info("signaling stops")
@@ -66,6 +77,11 @@ async def serve(config: SignalingConfig) -> None:
     await app.stop()
     if api is not None:
         await api.stop()
+
+
+def failed(work: asyncio.Future[None]) -> bool:
+    """Return whether it has ended with an exception."""
+    return work.done() and work.exception() is not None
 
 
 def calm_garbage_collector() -> None:
