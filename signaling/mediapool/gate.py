@@ -27,7 +27,8 @@ class WriteGate:
         self._is_open = False
         self._has_urgent = False
         self._written_at = float("-inf")
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._opens_at = 0.0
         self._writer: asyncio.Future[None] | None = None
 
     def request(self, *, is_patient: bool, is_unanswered: bool) -> None:
@@ -74,7 +75,9 @@ class WriteGate:
 
     def _open_at(self, when: float) -> None:
         if self._timer is not None:
-            if self._timer.when() <= when:
+            if self._opens_at <= when:
                 return
             self._timer.cancel()
+        # uvloop answers with a handle that has no time when the moment is over before it looks at the clock.
+        self._opens_at = when
         self._timer = self._loop.call_at(when, self.open)

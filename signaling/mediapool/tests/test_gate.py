@@ -11,13 +11,11 @@ from signaling.mediapool.gate import BUSY_S, HOLD_S, PATIENCE_S, WriteGate
 
 
 class Timer:
-    def __init__(self, when, callback):
-        self._when = when
+    """A handle that cannot tell its time, like those of uvloop for a moment that is over already."""
+
+    def __init__(self, callback):
         self.callback = callback
         self.is_cancelled = False
-
-    def when(self):
-        return self._when
 
     def cancel(self):
         self.is_cancelled = True
@@ -35,7 +33,7 @@ class Clock:
         return self.now
 
     def call_at(self, when, callback):
-        timer = Timer(when, callback)
+        timer = Timer(callback)
         heapq.heappush(self._timers, (when, next(self._order), timer))
         return timer
 
