@@ -131,3 +131,15 @@ async def test_an_answer_opens_nothing_when_nothing_waits(writer, clock):
     writer.gate.answered()
     await clock.pass_by(1)
     assert writer.writes == 0
+
+
+async def test_what_is_urgent_shortens_the_wait_of_what_is_not(writer, clock):
+    writer.gate.request(is_patient=False, is_unanswered=False)
+    await clock.pass_by(0)
+    writer.gate.request(is_patient=True, is_unanswered=True)
+    writer.gate.request(is_patient=False, is_unanswered=True)
+    writer.gate.request(is_patient=False, is_unanswered=True)
+    await clock.pass_by(HOLD_S)
+    assert writer.writes == 2
+    await clock.pass_by(PATIENCE_S)
+    assert writer.writes == 2
