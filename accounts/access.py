@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may do what, as rows: memberships of people in accounts, and the tokens of programs.
+"""Who may do what, as rows: memberships of people in accounts, the tokens of programs, passwords on their way.
 
-Whoever reads these rows to decide goes through `accounts.tenancy` and `accounts.tokens`.
+Whoever reads these rows to decide goes through `accounts.tenancy`, `accounts.tokens` and `accounts.setup.handover`.
 """
 
 from __future__ import annotations
@@ -98,3 +98,18 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+
+class PasswordHandover(models.Model):
+    """A new SIP password on its way to its one showing, sealed; gone when it was shown."""
+
+    digest = models.CharField(max_length=64, primary_key=True, help_text="SHA-256 of the ticket, hex.")
+    user = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="+")
+    sealed = models.BinaryField()
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        db_table = "password_handovers"
+
+    def __str__(self) -> str:
+        return f"handover to {self.user}"

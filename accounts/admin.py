@@ -1,22 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """Admin pages of accounts and SIP users.
 
-A SIP password is seen in two places alone: the message after a form that set it, and the answer to the action that
-sets new ones for several users. Neither writes it to the database or the change history.
+A SIP password is seen in two places alone: the set-up page after a form that set it, and the answer to the action
+that sets new ones for several users. Neither writes it to the change history, nor readable to the database.
 """
 
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import URLPattern, URLResolver, path, reverse
+from django.utils.decorators import method_decorator
 from django.utils.html import format_html
+from django.views.decorators.cache import never_cache
+from django.views.decorators.clickjacking import xframe_options_sameorigin
 
 from accounts import admin_logins, admin_staff, admin_tokens
 from accounts.admin_base import TenantAdmin, is_platform_admin
@@ -24,6 +29,7 @@ from accounts.admin_history import HistoryAdmin
 from accounts.credentials import generate_password
 from accounts.forms import UserForm
 from accounts.models import Account, User
+from accounts.setup import pages as setup
 from accounts.tenancy import Permission, access_of, scope
 
 __all__ = ["AccountAdmin", "UserAdmin", "admin_logins", "admin_staff", "admin_tokens"]
@@ -117,17 +123,74 @@ class UserAdmin(HistoryAdmin, TenantAdmin):
             initial.setdefault("account", accounts[0])
         return initial
 
+    def get_urls(self) -> list[URLPattern | URLResolver]:  # type: ignore[override]
+        views = {"setup": self.setup_view, "setup/light": xframe_options_sameorigin(self.light_view)}
+        own = [
+            path(
+                f"<uuid:object_id>/{at}/",
+                self.admin_site.admin_view(view),
+                name=f"accounts_user_{at.replace('/', '_')}",
+            )
+            for at, view in views.items()
+        ]
+        return [*own, *super().get_urls()]
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """Show the form without *Save and add another*: the password is shown first."""
+        context = {**(extra_context or {}), "show_save_and_add_another": False}
+        page: HttpResponse = super().add_view(request, form_url, context)
+        return page
+
     def save_model(self, request: HttpRequest, obj: User, form: UserForm, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        if getattr(form, "chosen_password", None):
-            text = format_html(
-                'SIP password of {} (user name {}): <code class="font-mono">{}</code> – note it now, it is not '
-                "shown again.",
-                obj,
-                obj.username,
-                form.chosen_password,
-            )
-            self.message_user(request, text, messages.WARNING)
+        obj.new_password = getattr(form, "chosen_password", None)
+
+    def response_add(self, request: HttpRequest, obj: User, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Lead to the page that shows the password."""
+        response = super().response_add(request, obj, *args, **kwargs)
+        return self._show_password(request, obj) or response
+
+    def response_change(self, request: HttpRequest, obj: User) -> HttpResponse:
+        """Lead to the page that shows the password, when there is a new one."""
+        response = super().response_change(request, obj)
+        return self._show_password(request, obj) or response
+
+    def _show_password(self, request: HttpRequest, obj: User) -> HttpResponse | None:
+        return setup.redirect_to_showing(request, obj, obj.new_password) if obj.new_password else None
+
+    @method_decorator(never_cache)
+    def setup_view(self, request: HttpRequest, object_id: UUID) -> HttpResponse:
+        """Show what a phone must be told; with a POST, set a new password and show it once."""
+        user = self._user(request, object_id)
+        may_change = self.has_change_permission(request, user)
+        if request.method == "POST":
+            if not may_change:
+                raise PermissionDenied
+            [(_, password)] = self._replace_passwords(request, [user])
+            return setup.redirect_to_showing(request, user, password)
+        page = {
+            **self.admin_site.each_context(request),
+            **setup.context(request, user),
+            "title": f"Set up the phone of {user}",
+            "opts": self.opts,
+            "original": user,
+            "may_change": may_change,
+        }
+        request.current_app = self.admin_site.name
+        response = TemplateResponse(request, "admin/accounts/user/setup.html", page)
+        response.delete_cookie(setup.COOKIE, path=setup.setup_url(user), samesite="Strict")
+        return response
+
+    def light_view(self, request: HttpRequest, object_id: UUID) -> HttpResponse:
+        """Show the light alone, for the frame of pages without scripts."""
+        user = self._user(request, object_id)
+        return TemplateResponse(request, "phones/light_frame.html", {"light": setup.light(request, user)})
+
+    def _user(self, request: HttpRequest, object_id: UUID) -> User:
+        user: User | None = self.get_object(request, str(object_id))
+        if user is None or not self.has_view_permission(request, user):
+            raise Http404("There is no such user.")
+        return user
 
     @admin.action(description="Set new passwords", permissions=["change"])
     def set_new_passwords(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:

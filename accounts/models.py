@@ -13,11 +13,11 @@ from django.db import models
 from django.db.models import Q
 from simple_history.models import HistoricalRecords
 
-from accounts.access import ApiToken, Membership
+from accounts.access import ApiToken, Membership, PasswordHandover
 from accounts.credentials import hash_password
 from accounts.revision import ConfigRevision, RevisionedModel
 
-__all__ = ["Account", "ApiToken", "ConfigRevision", "Membership", "User"]
+__all__ = ["Account", "ApiToken", "ConfigRevision", "Membership", "PasswordHandover", "User"]
 
 validate_domain = RegexValidator(
     r"^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*\Z",
@@ -82,6 +82,8 @@ class User(RevisionedModel):
 
     password_pending = False
     """Whether a new password was set or is about to be: then user name and account may change."""
+    new_password: str | None = None
+    """The password that was just set, for whoever shows it; never stored."""
     _stored_identity: tuple[Any, ...] | None = None
     _change_reason: str | None = None
     """What the history says about the next save."""

@@ -14,6 +14,9 @@ pages = get_asgi_application()
 
 # Only now, because it needs the app registry.
 from switchboard.consumers import LiveConsumer  # noqa: E402
+from switchboard.phone_consumer import PhoneConsumer  # noqa: E402
 
-sockets = URLRouter([path("ws/live", LiveConsumer.as_asgi())])
+sockets = URLRouter(
+    [path("ws/live", LiveConsumer.as_asgi()), path("ws/phone/<uuid:user_id>", PhoneConsumer.as_asgi())]
+)
 application = ProtocolTypeRouter({"http": pages, "websocket": CookieMiddleware(sockets)})

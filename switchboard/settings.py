@@ -13,6 +13,7 @@ from pathlib import Path
 import environ
 
 from switchboard import plain_http, published_secrets
+from switchboard.addresses import split_server
 from switchboard.env import LOG_LEVELS, BadVariable, Registry
 
 plain_http.leave_out_the_unused(sys.argv)
@@ -440,6 +441,17 @@ DRAIN_GRACE_S = env.seconds(
 UI_LOGLEVEL = env.choice("UI_LOGLEVEL", "info", LOG_LEVELS, roles=[UI], help="Log level of the ui role")
 UI_PORT = env.port("UI_PORT", 3000, roles=[UI], help="HTTP listen port of the ui role")
 UI_BIND = env.address("UI_BIND", "0.0.0.0", roles=[UI], help="Address the ui role binds")  # noqa: S104
+PHONE_SERVER = env.text(
+    "PHONE_SERVER",
+    "",
+    roles=[UI],
+    help="Where phones register, host or host:port, as the set-up pages tell it; unset: ADVERTISE, else the host "
+    "that the page was opened at, and PORT",
+)
+try:
+    split_server(PHONE_SERVER or "localhost")
+except ValueError as _error:
+    raise BadVariable("PHONE_SERVER", PHONE_SERVER, "host or host:port") from _error
 UI_BACKENDS = env.pairs(
     "UI_BACKENDS",
     f"local=http://127.0.0.1:{API_PORT}",

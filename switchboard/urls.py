@@ -6,6 +6,7 @@ from django.http import HttpRequest, JsonResponse
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from accounts.setup.pages import provision
 from switchboard.dashboard.views import hang_up
 from switchboard.metrics.views import MetricsView
 
@@ -23,6 +24,7 @@ urlpatterns = [
     path("metrics", MetricsView.as_view(), name="metrics"),
     path("admin/hang-up", admin.site.admin_view(hang_up), name="hang-up"),
     path("admin/", admin.site.urls),
+    path("provision/<str:ticket>", provision, name="provision"),
     path("api/", include(("switchboard.api", "api"))),
 ]
 handler404 = "switchboard.api_errors.not_found"

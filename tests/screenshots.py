@@ -7,6 +7,7 @@ Ends with 1 and the names of the pages that are wider than their window.
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 import tempfile
@@ -30,6 +31,9 @@ PAGES = {
     "users": "accounts/user/",
     "user": "accounts/user/ >> #result_list tbody th a",
     "user-add": "accounts/user/add/",
+    "user-phone": "accounts/user/ >> #result_list tbody th a >> .panel-tabs a:last-child",
+    "user-setup": "accounts/user/ >> #result_list tbody th a >> .panel-tabs a:last-child >> button[name=new_password]",
+    "user-history": "accounts/user/ >> #result_list tbody th a >> a[href$='/history/']",
     "accounts": "accounts/account/",
     "account": "accounts/account/ >> #result_list tbody th a",
     "memberships": "accounts/membership/",
@@ -40,9 +44,11 @@ PAGES = {
     "registrations": "signaling/registration/",
     "logins": "auth/user/",
 }
-"""Name → path under ``/admin/``; after ``>>`` the first link to follow there."""
+"""Name → path under ``/admin/``; after each ``>>`` the first link or button to press there."""
 LOOKS = {"": (1280, 980, "light"), "-dark": (1280, 980, "dark"), "-mobile": (390, 844, "light")}
-SHOWN = {"dashboard", "dashboard-dark", "dashboard-mobile", "calls", "call", "users", "routes"}
+SHOWN = {"dashboard", "dashboard-dark", "dashboard-mobile", "calls", "call", "users", "user-setup", "routes"}
+WHOLE = {"user-setup"}
+"""Those of them that show the whole page, however long."""
 SETTLED_MS = 1200
 
 
@@ -52,11 +58,15 @@ def showcase() -> Iterator[Stack]:
     with fake_node() as node, tempfile.TemporaryDirectory() as directory:
         template = Path(directory) / "template"
         template.mkdir()
-        stack = Stack(Path(directory) / "stack", template, env={"UI_BACKENDS": f"east={node.url}"})
+        stack = Stack(
+            Path(directory) / "stack",
+            template,
+            env={"UI_BACKENDS": f"east={node.url}", "PHONE_SERVER": "sip.example.com:5060"},
+        )
         try:
             manage([sys.executable, "manage.py", "migrate", "--verbosity", "0"], stack.environment())
-            account_id = run_module(stack, "tests.showcase", PASSWORD).split()[-1]
-            node.tables.update(live_rows(account_id))
+            made = json.loads(run_module(stack, "tests.showcase", PASSWORD).splitlines()[-1])
+            node.tables.update(live_rows(**made))
             stack.run("runui")
             yield stack
         finally:
@@ -88,19 +98,19 @@ def _take(browser: Browser, stack: Stack, look: str, target: Path) -> Iterator[s
     log_in(page, stack)
     for name, path in PAGES.items():
         _open(page, f"{url_of(stack)}/admin/", path)
-        shown = f"{name}{look}" in SHOWN
-        page.screenshot(path=target / f"{name}{look}.png", full_page=not shown)
+        whole = f"{name}{look}" not in SHOWN - WHOLE
+        page.screenshot(path=target / f"{name}{look}.png", full_page=whole)
         if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
             yield f"{name}{look}"
     context.close()
 
 
 def _open(page: Page, base: str, path: str) -> None:
-    address, _, link = path.partition(" >> ")
+    address, *presses = path.split(" >> ")
     page.goto(base + address)
-    if link:
+    for pressed in presses:
         with page.expect_navigation():
-            page.locator(link).first.click()
+            page.locator(pressed).first.evaluate("element => element.click()")
     page.wait_for_timeout(SETTLED_MS)
 
 

@@ -6,6 +6,7 @@ The same seed every time, so that a picture changes with the pages alone.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import sys
@@ -28,8 +29,8 @@ OUTCOMES: tuple[tuple[int, str, str, int], ...] = (
 """Weight, disposition, cause, SIP status."""
 
 
-def live_rows(account_id: str) -> dict[str, list[dict[str, Any]]]:
-    """Return what is alive in the pictures, as a signaling node tells it."""
+def live_rows(account_id: str, user_ids: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
+    """Return what is alive in the pictures, as a signaling node tells it; users by extension."""
     return {
         "calls": [
             _call(account_id, "1001", "1002", "bridged", talked_s=63),
@@ -37,7 +38,8 @@ def live_rows(account_id: str) -> dict[str, list[dict[str, Any]]]:
             _call(account_id, "1004", "1001", "ringing", talked_s=None),
         ],
         "registrations": [
-            _registration(account_id, number, 1 + place) for place, number in enumerate(PEOPLE)
+            _registration(account_id, user_ids[number], number, 1 + place)
+            for place, number in enumerate(PEOPLE)
         ],
         "dialogs": [
             _dialog(account_id, "1001", "1002", "inbound", "Confirmed", 67),
@@ -73,9 +75,10 @@ def _call(account_id: str, caller: str, callee: str, state: str, *, talked_s: fl
     }
 
 
-def _registration(account_id: str, number: str, host: int) -> dict[str, Any]:
+def _registration(account_id: str, user_id: str, number: str, host: int) -> dict[str, Any]:
     agents = ("Linphone/5.2.4", "baresip v3.5", "Yealink SIP-T46U 108.86", "MicroSIP/3.21")
     return {
+        "user_id": user_id,
         "aor": f"sip:{number}@switchboard.local",
         "contact": f"<sip:{number}@192.0.2.{host}:5060>",
         "transport": ("udp", "tcp")[host % 2],
@@ -132,7 +135,7 @@ def _rtpmanager(name: str, address: str, *, sessions: int, ports: int) -> dict[s
 
 
 def main() -> None:
-    """Fill the database of the environment; prints the id of the account."""
+    """Fill the database of the environment; prints the ids of the account and of its users as JSON."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "switchboard.settings"
     django.setup()
     from django.conf import settings
@@ -150,7 +153,22 @@ def main() -> None:
     account.save()
     chance = random.Random(4)
     CDR.objects.bulk_create([CDR(account=account, **_record(chance)) for _ in range(CALLS)])
-    print(account.pk)
+    users = {user.extension: str(user.pk) for user in account.users.all()}
+    _register(account)
+    print(json.dumps({"account_id": str(account.pk), "user_ids": users}))
+
+
+def _register(account: Any) -> None:
+    """Store the registrations that the nodes keep as well."""
+    from signaling.models import Registration
+
+    users = {user.extension: user for user in account.users.all()}
+    rows = live_rows(str(account.pk), {number: str(user.pk) for number, user in users.items()})
+    columns = ("aor", "contact", "transport", "source_ip", "source_port", "user_agent", "registered_at")
+    for row in rows["registrations"]:
+        stored = {name: row[name] for name in (*columns, "expires_at")}
+        number = row["aor"].removeprefix("sip:").partition("@")[0]
+        Registration.objects.create(**stored, user=users[number], call_id=number, cseq=1, node_id="east")
 
 
 def _record(chance: random.Random) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def fake_node() -> Iterator[FakeNode]:
         def do_GET(self) -> None:
             node.tokens.append(self.headers.get("Authorization", ""))
             time.sleep(node.delay_s)
-            name = self.path.rpartition("/")[2]
+            name = self.path.rpartition("/")[2].partition("?")[0]
             if node.drip:
                 self.drip()
             else:
