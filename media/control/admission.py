@@ -6,10 +6,14 @@ It must not know engines or descriptions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 
 from media.control.errors import ErrorCode, MediaError, Reason, invalid
+from media.control.results import DrainWish
 from media.control.session import MediaSession
+
+log = logging.getLogger(__name__)
 
 MAX_SESSION_ID_CHARACTERS = 64
 MAX_CALL_ID_CHARACTERS = 512
@@ -23,11 +27,22 @@ class Admission:
 
     Attributes:
         is_draining: whether the node is about to stop.
+        wish: what operators want of the node; the signaling nodes see to it.
+        on_wish: is called when that changed; set by the service.
     """
 
     def __init__(self, sessions: Mapping[str, MediaSession]) -> None:
         self.is_draining = False
+        self.wish = DrainWish.NONE
+        self.on_wish: Callable[[], None] = lambda: None
         self._sessions = sessions
+
+    def wishes(self, wish: DrainWish) -> None:
+        """Remember what operators want, and tell of it when it is new."""
+        if wish is not self.wish:
+            log.info("drain wish: %s", wish.name.lower())
+            self.wish = wish
+            self.on_wish()
 
     def check(self, session_id: str, call_id: str) -> None:
         """Refuse a session that cannot be.

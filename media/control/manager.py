@@ -111,10 +111,10 @@ class SessionManager:
     def health(self) -> NodeHealth:
         """Return how the node is."""
         available = self._engine.available_ports()
-        draining = self.admission.is_draining
+        draining, wish = self.admission.is_draining, self.admission.wish
         is_healthy = self._is_healthy and not draining
         node_id, boot_id = self.config.node_id, self.boot_id
-        return NodeHealth(is_healthy, len(self.sessions), available, node_id, boot_id, draining)
+        return NodeHealth(is_healthy, len(self.sessions), available, node_id, boot_id, draining, wish)
 
     # --- Sessions -------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import NamedTuple
 
 from media.control.remote_audio import Address
@@ -30,6 +31,14 @@ class Negotiated(NamedTuple):
     on_hold: bool
 
 
+class DrainWish(IntEnum):
+    """What operators want of a node; numbered as `rtpmanager.v1.DrainWish`."""
+
+    NONE = 0
+    GRACEFUL = 1
+    AGGRESSIVE = 2
+
+
 class NodeHealth(NamedTuple):
     """Outcome of `SessionManager.health`."""
 
@@ -39,3 +48,4 @@ class NodeHealth(NamedTuple):
     node_id: str
     boot_id: str
     draining: bool = False
+    drain: DrainWish = DrainWish.NONE

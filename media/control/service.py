@@ -43,11 +43,14 @@ class RtpManagerService:
         config = manager.config
         replays = ReplayCache(keep_s=config.replay_s, capacity=config.max_replays, clock=loop.time)
         clients = ControlClients(config.max_waiting_events, loop)
+        self._loop = loop
+        self._tasks: set[asyncio.Task[None]] = set()
         self._manager = manager
         self._runner = VerbRunner(manager, replays)
         self._control = ControlStreams(manager, self._runner, clients)
         manager.emit = clients.emit
         manager.is_present = clients.is_present
+        manager.admission.on_wish = self._tell_health_changed
         self.clients = clients
 
     def handler(self) -> grpc.GenericRpcHandler[Any, Any]:
@@ -68,6 +71,11 @@ class RtpManagerService:
                 made = grpc.unary_unary_rpc_method_handler(self._unary(method.name, reply), **codecs)
             methods[method.name] = made
         return grpc.method_handlers_generic_handler(SERVICE.full_name, methods)
+
+    def _tell_health_changed(self) -> None:
+        task = self._loop.create_task(self.clients.tell_health_changed())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _unary(self, method: str, new_reply: Callable[[], Any]) -> Callable[[Any, Context], Awaitable[Any]]:
         kind = kind_of_method(method)

@@ -14,7 +14,7 @@ from media.control.gen import rtpmanager_pb2 as pb
 from media.control.manager import SessionManager
 from media.control.media_events import SessionCounters
 from media.control.replays import ReplayCache
-from media.control.results import Created, Negotiated, NodeHealth
+from media.control.results import Created, DrainWish, Negotiated, NodeHealth
 from media.control.sdp_parser import MAX_SDP_BYTES
 
 MIN_PROGRESS_MS = 20
@@ -213,6 +213,16 @@ def _fill_health(outcome: NodeHealth, reply: pb.HealthReply) -> None:
     reply.node_id = outcome.node_id
     reply.boot_id = outcome.boot_id
     reply.draining = outcome.draining
+    reply.drain = int(outcome.drain)  # type: ignore[assignment]
+
+
+def _set_drain(manager: SessionManager, request: pb.SetDrainRequest, owner: str) -> object:
+    try:
+        wish = DrainWish(request.wish)
+    except ValueError:
+        raise invalid(Reason.BAD_REQUEST, "wish is neither NONE nor GRACEFUL nor AGGRESSIVE") from None
+    manager.admission.wishes(wish)
+    return DONE
 
 
 def _fill_nothing(outcome: object, reply: Any) -> None:
@@ -230,6 +240,8 @@ VERBS: dict[str, Verb] = {
     "stop_audio": Verb(_stop, _fill_nothing),
     "destroy_session": Verb(_destroy, _fill_destroyed),
     "health": Verb(_health, _fill_health, is_mutating=False),
+    # Changes something, but the same thing however often it comes.
+    "set_drain": Verb(_set_drain, _fill_nothing, is_mutating=False),
 }
 """By the field names of `ControlRequest` and `ControlReply`."""
 

@@ -16,12 +16,19 @@ from accounts.tokens import TokenRefused, verify
 
 INTERNAL = "internal"
 BEARER = "bearer"
+PERSON_HEADER = "On-Behalf-Of"
+"""Who asks the ui role; it stands in logs and call records."""
+MAX_PERSON_CHARS = 150
 CHALLENGE = 'Bearer realm="switchboard"'
 PLATFORM = Access(platform=True, roles={})
 
 
 class InternalUser:
-    """The ui role: it sees and does everything here, because it decides itself what each person may."""
+    """The ui role: it sees and does everything here, because it decides itself what each person may.
+
+    Args:
+        person: login of the person that it does it for.
+    """
 
     is_authenticated = True
     is_active = True
@@ -29,11 +36,12 @@ class InternalUser:
     is_anonymous = False
     pk = None
 
-    def __init__(self) -> None:
+    def __init__(self, person: str = "") -> None:
+        self._person = person
         attach(self, PLATFORM)  # type: ignore[arg-type]
 
     def __str__(self) -> str:
-        return "the user interface"
+        return self._person or "the user interface"
 
 
 class InternalAuthentication(BaseAuthentication):
@@ -50,7 +58,8 @@ class InternalAuthentication(BaseAuthentication):
             return None
         if len(words) != 2 or not is_internal(words[1].decode("ascii", "replace")):
             raise AuthenticationFailed("This is not the internal token of this installation.")
-        return InternalUser(), None
+        person = request.headers.get(PERSON_HEADER, "")
+        return InternalUser(person[:MAX_PERSON_CHARS] if person.isprintable() else ""), None
 
     def authenticate_header(self, request: Request) -> str:
         return CHALLENGE

@@ -109,7 +109,8 @@ class DrainView(LiveView):
         mode = request.query_params.get("mode", shapes.DRAIN_MODES[0])
         if mode not in shapes.DRAIN_MODES:
             raise exceptions.ValidationError({"mode": f"Use one of {', '.join(shapes.DRAIN_MODES)}."})
-        return Response(current().command("drain", node_id=node_id, mode=mode), status=202)
+        begun = current().command("drain", node_id=node_id, mode=mode, asked_by=str(request.user))
+        return Response(begun, status=202)
 
     @extend_schema(operation_id="rtpmanagers_drain_status", responses=shapes.DrainStatusSerializer)
     def get(self, request: Request, node_id: str) -> Response:
@@ -119,7 +120,7 @@ class DrainView(LiveView):
     @extend_schema(operation_id="rtpmanagers_drain_cancel", responses={200: shapes.DrainCancelledSerializer})
     def delete(self, request: Request, node_id: str) -> Response:
         """Let an RTP manager take sessions again."""
-        return Response(current().command("cancel_drain", node_id=node_id))
+        return Response(current().command("cancel_drain", node_id=node_id, asked_by=str(request.user)))
 
 
 def account_to_call_for(access: Access, text: str) -> str:

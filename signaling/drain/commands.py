@@ -11,12 +11,14 @@ from signaling.drain.status import DrainMode, DrainStatus
 from signaling.live.commands import Arguments, CommandRefused, CommandTable
 from switchboard.events.catalogue import rfc3339
 
+MAX_ASKER_CHARS = 150
+
 
 def offer_drains(commands: CommandTable, drains: DrainController) -> None:
-    """Register the commands; each takes ``node_id``, and drain a ``mode`` too."""
+    """Register the commands; each takes ``node_id`` and ``asked_by``, and drain a ``mode`` too."""
 
     def drain(arguments: Arguments) -> dict[str, Any]:
-        status = _refusing(lambda: drains.drain(_node_id(arguments), _mode(arguments)))
+        status = _refusing(lambda: drains.drain(_node_id(arguments), _mode(arguments), _asked_by(arguments)))
         return {
             "message": f"RTP manager {status.node_id} is being drained.",
             "node_id": status.node_id,
@@ -25,7 +27,7 @@ def offer_drains(commands: CommandTable, drains: DrainController) -> None:
         }
 
     def cancel(arguments: Arguments) -> dict[str, Any]:
-        status = _refusing(lambda: drains.cancel(_node_id(arguments)))
+        status = _refusing(lambda: drains.cancel(_node_id(arguments), _asked_by(arguments)))
         return {"message": f"RTP manager {status.node_id} takes calls again.", "node_id": status.node_id}
 
     def tell(arguments: Arguments) -> dict[str, Any]:
@@ -50,6 +52,10 @@ def _refusing(act: Callable[[], DrainStatus]) -> DrainStatus:
 
 def _node_id(arguments: Arguments) -> str:
     return str(arguments.get("node_id", ""))
+
+
+def _asked_by(arguments: Arguments) -> str:
+    return str(arguments.get("asked_by", ""))[:MAX_ASKER_CHARS]
 
 
 def _mode(arguments: Arguments) -> DrainMode:

@@ -12,17 +12,22 @@ DrainError
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from collections.abc import Callable, Iterable
 
 import structlog
 
+from media.control.results import DrainWish
 from signaling.calls.call import Call
 from signaling.drain.drain import Drain
 from signaling.drain.status import DrainMode, DrainStatus
 from signaling.mediapool import DrainState, MediaNode, MediaPool
 
 log = structlog.get_logger("switchboard.drain")
+
+WISHES = {DrainMode.GRACEFUL: DrainWish.GRACEFUL, DrainMode.AGGRESSIVE: DrainWish.AGGRESSIVE}
+MODES = {wish: mode for mode, wish in WISHES.items()}
 
 
 class DrainError(Exception):
@@ -55,9 +60,16 @@ class DrainController:
         self._drains: dict[MediaNode, Drain] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         pool.on_draining(self._node_leaves)
+        for node in pool.nodes:
+            node.wish.on_heard = functools.partial(self._node_tells, node)
 
-    def drain(self, node_id: str, mode: DrainMode = DrainMode.GRACEFUL) -> DrainStatus:
-        """Begin to empty a node; needs a running event loop.
+    def drain(self, node_id: str, mode: DrainMode = DrainMode.GRACEFUL, asked_by: str = "") -> DrainStatus:
+        """Begin to empty a node, here and at every signaling node that uses it; needs a running event loop.
+
+        Args:
+            node_id: of the RTP manager.
+            mode: what becomes of calls that cannot move.
+            asked_by: for the log.
 
         Raises:
             NoSuchNode, AlreadyDraining: see there.
@@ -65,9 +77,10 @@ class DrainController:
         node = self._find(node_id)
         if node.drain_state is not DrainState.ACTIVE:
             raise AlreadyDraining(f"RTP manager {node.node_id} is {node.drain_state} already.")
-        return self._begin(node, mode)
+        node.wish.tell(WISHES[mode])
+        return self._begin(node, mode, asked_by)
 
-    def cancel(self, node_id: str) -> DrainStatus:
+    def cancel(self, node_id: str, asked_by: str = "") -> DrainStatus:
         """Let a node take calls again, whether it is being drained or empty; calls that move just now do so.
 
         Raises:
@@ -76,10 +89,8 @@ class DrainController:
         node = self._find(node_id)
         if node.drain_state is DrainState.ACTIVE:
             raise NotDraining(f"RTP manager {node.node_id} is not being drained.")
-        node.standing.drain_state = DrainState.ACTIVE
-        log.info("drain.cancelled", rtp_manager=node.node_id)
-        if node in self._drains:
-            self._drains[node].wake()
+        node.wish.tell(DrainWish.NONE)
+        self._end(node, asked_by)
         return self.status(node_id)
 
     def status(self, node_id: str) -> DrainStatus:
@@ -101,14 +112,34 @@ class DrainController:
     def _node_leaves(self, node: MediaNode) -> None:
         """Take a node's word that it is about to stop: its calls need not wait to be asked."""
         if node.drain_state is DrainState.ACTIVE:
-            self._begin(node, DrainMode.GRACEFUL)
+            self._begin(node, DrainMode.GRACEFUL, "the RTP manager, which stops")
 
-    def _begin(self, node: MediaNode, mode: DrainMode) -> DrainStatus:
+    def _node_tells(self, node: MediaNode, wish: DrainWish) -> None:
+        """Do what was ordered elsewhere, or here before this process was started."""
+        is_active = node.drain_state is DrainState.ACTIVE
+        if wish is not DrainWish.NONE and is_active:
+            self._begin(node, MODES[wish], "the RTP manager, which was told so")
+        elif wish is DrainWish.NONE and not is_active and not node.says_draining:
+            self._end(node, "the RTP manager, which was told so")
+
+    def _end(self, node: MediaNode, asked_by: str) -> None:
+        node.standing.drain_state = DrainState.ACTIVE
+        log.info("drain.cancelled", rtp_manager=node.node_id, asked_by=asked_by)
+        if node in self._drains:
+            self._drains[node].wake()
+
+    def _begin(self, node: MediaNode, mode: DrainMode, asked_by: str) -> DrainStatus:
         node.standing.drain_state = DrainState.DRAINING
         drain = self._drains[node] = Drain(
             node, mode, calls=self._calls, clock=time.monotonic, wall=time.time
         )
-        log.info("drain.started", rtp_manager=node.node_id, mode=str(mode), sessions=node.own_sessions)
+        log.info(
+            "drain.started",
+            rtp_manager=node.node_id,
+            mode=str(mode),
+            sessions=node.own_sessions,
+            asked_by=asked_by,
+        )
         task = asyncio.get_running_loop().create_task(drain.run())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -27,6 +27,8 @@ MAX_BATCH_REQUESTS = 128
 MAX_BATCH_BYTES = 512 * 1024
 MAX_WAITING = 20_000
 
+WITHOUT_ID = frozenset({"health", "set_drain"})
+"""Requests that may be carried out twice."""
 FIELD_OF: dict[type, str] = {
     pb.CreateSessionRequest: "create_session",
     pb.CreateAnswerRequest: "create_answer",
@@ -36,6 +38,7 @@ FIELD_OF: dict[type, str] = {
     pb.UnbridgeMediaRequest: "unbridge_media",
     pb.PlayAudioRequest: "play_audio",
     pb.StopAudioRequest: "stop_audio",
+    pb.SetDrainRequest: "set_drain",
     pb.DestroySessionRequest: "destroy_session",
     pb.HealthRequest: "health",
 }
@@ -186,7 +189,7 @@ class BatchQueue:
     def _write(self, execution: Execution, message: pb.ControlRequestBatch) -> None:
         for request in execution.requests:
             field = FIELD_OF[type(request)]
-            if field != "health" and not request.request_id:
+            if field not in WITHOUT_ID and not request.request_id:
                 request.request_id = f"{self._request_prefix}{next(self._request_numbers):x}"
             getattr(message.requests.add(), field).CopyFrom(request)
 

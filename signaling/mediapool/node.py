@@ -26,6 +26,7 @@ from signaling.mediapool.gate import WriteGate
 from signaling.mediapool.reachable import refuses
 from signaling.mediapool.standing import DrainState, Standing
 from signaling.mediapool.subscriptions import EventCallback, Subscriptions
+from signaling.mediapool.wish import KeptWish
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,7 @@ class MediaNode:
 
     Attributes:
         standing: whether it may be given new sessions.
+        wish: what operators want of it, as it keeps it.
         reported_id: the name that it gives itself.
         is_name_taken: tells whether another node has a name; set by the pool.
         on_lost: is called with the node and the reason when its sessions are lost.
@@ -92,6 +94,7 @@ class MediaNode:
         self.is_name_taken: Callable[[MediaNode, str], bool] = lambda node, name: False
         self.on_lost: Callable[[MediaNode, str], None] | None = None
         self.on_draining: Callable[[MediaNode], None] | None = None
+        self.wish = KeptWish(self.execute)
         self._is_named = bool(node_id)
         self._deadline_s = deadline_s
         self._gone_after_s = gone_after_s
@@ -120,6 +123,11 @@ class MediaNode:
     def drain_state(self) -> DrainState:
         """What an operator wants of it."""
         return self.standing.drain_state
+
+    @property
+    def says_draining(self) -> bool:
+        """Whether it last said that it is about to stop."""
+        return self._says_draining
 
     @property
     def own_sessions(self) -> int:
@@ -276,6 +284,7 @@ class MediaNode:
     def _connected(self, hello: pb.ControlReplyBatch) -> None:
         if self.boot_id and hello.boot_id != self.boot_id:
             self.standing.drain_state = DrainState.ACTIVE
+            self.wish.forget()
             self._lose("the RTP manager was restarted", before=self._subscriptions.epoch)
         self.boot_id = hello.boot_id
         self._take_name(hello.node_id)
@@ -363,6 +372,7 @@ class MediaNode:
             return
         self._others_sessions = max(result.active_sessions - self.own_sessions, 0)
         self.available_ports = result.available_ports
+        self.wish.heard(result.drain)
         if result.healthy:
             self.standing.probed(True)
         else:

@@ -80,6 +80,32 @@ SDP_KIND_ANSWER: SdpKind.ValueType  # 2
 """applied at once"""
 Global___SdpKind: _TypeAlias = SdpKind  # noqa: Y015
 
+class _DrainWish:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DrainWishEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DrainWish.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DRAIN_WISH_NONE: _DrainWish.ValueType  # 0
+    """it is in use"""
+    DRAIN_WISH_GRACEFUL: _DrainWish.ValueType  # 1
+    """calls that cannot be moved stay"""
+    DRAIN_WISH_AGGRESSIVE: _DrainWish.ValueType  # 2
+    """calls that cannot be moved are ended"""
+
+class DrainWish(_DrainWish, metaclass=_DrainWishEnumTypeWrapper):
+    """What operators want of this RTP manager. It only remembers it, for as long as its process lives, and tells every
+    signaling node by HealthReply.drain: they give it no new calls and take away those that it has.
+    """
+
+DRAIN_WISH_NONE: DrainWish.ValueType  # 0
+"""it is in use"""
+DRAIN_WISH_GRACEFUL: DrainWish.ValueType  # 1
+"""calls that cannot be moved stay"""
+DRAIN_WISH_AGGRESSIVE: DrainWish.ValueType  # 2
+"""calls that cannot be moved are ended"""
+Global___DrainWish: _TypeAlias = DrainWish  # noqa: Y015
+
 class _PlaybackState:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -688,6 +714,7 @@ class HealthReply(_message.Message):
     NODE_ID_FIELD_NUMBER: _builtins.int
     BOOT_ID_FIELD_NUMBER: _builtins.int
     DRAINING_FIELD_NUMBER: _builtins.int
+    DRAIN_FIELD_NUMBER: _builtins.int
     healthy: _builtins.bool
     active_sessions: _builtins.int
     available_ports: _builtins.int
@@ -695,6 +722,7 @@ class HealthReply(_message.Message):
     boot_id: _builtins.str
     draining: _builtins.bool
     """is about to stop: takes sessions of calls that it has already, and of no others"""
+    drain: Global___DrainWish.ValueType
     def __init__(
         self,
         *,
@@ -704,14 +732,49 @@ class HealthReply(_message.Message):
         node_id: _builtins.str = ...,
         boot_id: _builtins.str = ...,
         draining: _builtins.bool = ...,
+        drain: Global___DrainWish.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_sessions", b"active_sessions", "available_ports", b"available_ports", "boot_id", b"boot_id", "draining", b"draining", "healthy", b"healthy", "node_id", b"node_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_sessions", b"active_sessions", "available_ports", b"available_ports", "boot_id", b"boot_id", "drain", b"drain", "draining", b"draining", "healthy", b"healthy", "node_id", b"node_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___HealthReply: _TypeAlias = HealthReply  # noqa: Y015
+
+@_typing.final
+class SetDrainRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WISH_FIELD_NUMBER: _builtins.int
+    wish: Global___DrainWish.ValueType
+    def __init__(
+        self,
+        *,
+        wish: Global___DrainWish.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["wish", b"wish"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetDrainRequest: _TypeAlias = SetDrainRequest  # noqa: Y015
+
+@_typing.final
+class SetDrainReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetDrainReply: _TypeAlias = SetDrainReply  # noqa: Y015
 
 @_typing.final
 class PlaybackEvent(_message.Message):
@@ -764,6 +827,7 @@ class ControlRequest(_message.Message):
     STOP_AUDIO_FIELD_NUMBER: _builtins.int
     DESTROY_SESSION_FIELD_NUMBER: _builtins.int
     HEALTH_FIELD_NUMBER: _builtins.int
+    SET_DRAIN_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def create_session(self) -> Global___CreateSessionRequest: ...
     @_builtins.property
@@ -784,6 +848,8 @@ class ControlRequest(_message.Message):
     def destroy_session(self) -> Global___DestroySessionRequest: ...
     @_builtins.property
     def health(self) -> Global___HealthRequest: ...
+    @_builtins.property
+    def set_drain(self) -> Global___SetDrainRequest: ...
     def __init__(
         self,
         *,
@@ -797,12 +863,13 @@ class ControlRequest(_message.Message):
         stop_audio: Global___StopAudioRequest | None = ...,
         destroy_session: Global___DestroySessionRequest | None = ...,
         health: Global___HealthRequest | None = ...,
+        set_drain: Global___SetDrainRequest | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["bridge_media", b"bridge_media", "create_answer", b"create_answer", "create_offer", b"create_offer", "create_session", b"create_session", "destroy_session", b"destroy_session", "health", b"health", "play_audio", b"play_audio", "request", b"request", "stop_audio", b"stop_audio", "unbridge_media", b"unbridge_media", "update_session_remote", b"update_session_remote"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["bridge_media", b"bridge_media", "create_answer", b"create_answer", "create_offer", b"create_offer", "create_session", b"create_session", "destroy_session", b"destroy_session", "health", b"health", "play_audio", b"play_audio", "request", b"request", "set_drain", b"set_drain", "stop_audio", b"stop_audio", "unbridge_media", b"unbridge_media", "update_session_remote", b"update_session_remote"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bridge_media", b"bridge_media", "create_answer", b"create_answer", "create_offer", b"create_offer", "create_session", b"create_session", "destroy_session", b"destroy_session", "health", b"health", "play_audio", b"play_audio", "request", b"request", "stop_audio", b"stop_audio", "unbridge_media", b"unbridge_media", "update_session_remote", b"update_session_remote"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bridge_media", b"bridge_media", "create_answer", b"create_answer", "create_offer", b"create_offer", "create_session", b"create_session", "destroy_session", b"destroy_session", "health", b"health", "play_audio", b"play_audio", "request", b"request", "set_drain", b"set_drain", "stop_audio", b"stop_audio", "unbridge_media", b"unbridge_media", "update_session_remote", b"update_session_remote"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_request: _TypeAlias = _typing.Literal["create_session", "create_answer", "create_offer", "update_session_remote", "bridge_media", "unbridge_media", "play_audio", "stop_audio", "destroy_session", "health"]  # noqa: Y015
+    _WhichOneofReturnType_request: _TypeAlias = _typing.Literal["create_session", "create_answer", "create_offer", "update_session_remote", "bridge_media", "unbridge_media", "play_audio", "stop_audio", "destroy_session", "health", "set_drain"]  # noqa: Y015
     _WhichOneofArgType_request: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_request) -> _WhichOneofReturnType_request | None: ...
 
@@ -853,6 +920,7 @@ class ControlReply(_message.Message):
     STOP_AUDIO_FIELD_NUMBER: _builtins.int
     DESTROY_SESSION_FIELD_NUMBER: _builtins.int
     HEALTH_FIELD_NUMBER: _builtins.int
+    SET_DRAIN_FIELD_NUMBER: _builtins.int
     code: _builtins.int
     """gRPC status code; 0 is OK"""
     detail: _builtins.str
@@ -877,6 +945,8 @@ class ControlReply(_message.Message):
     def destroy_session(self) -> Global___DestroySessionReply: ...
     @_builtins.property
     def health(self) -> Global___HealthReply: ...
+    @_builtins.property
+    def set_drain(self) -> Global___SetDrainReply: ...
     def __init__(
         self,
         *,
@@ -893,12 +963,13 @@ class ControlReply(_message.Message):
         stop_audio: Global___StopAudioReply | None = ...,
         destroy_session: Global___DestroySessionReply | None = ...,
         health: Global___HealthReply | None = ...,
+        set_drain: Global___SetDrainReply | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["bridge_media", b"bridge_media", "create_answer", b"create_answer", "create_offer", b"create_offer", "create_session", b"create_session", "destroy_session", b"destroy_session", "health", b"health", "play_audio", b"play_audio", "reply", b"reply", "stop_audio", b"stop_audio", "unbridge_media", b"unbridge_media", "update_session_remote", b"update_session_remote"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["bridge_media", b"bridge_media", "create_answer", b"create_answer", "create_offer", b"create_offer", "create_session", b"create_session", "destroy_session", b"destroy_session", "health", b"health", "play_audio", b"play_audio", "reply", b"reply", "set_drain", b"set_drain", "stop_audio", b"stop_audio", "unbridge_media", b"unbridge_media", "update_session_remote", b"update_session_remote"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bridge_media", b"bridge_media", "code", b"code", "create_answer", b"create_answer", "create_offer", b"create_offer", "create_session", b"create_session", "destroy_session", b"destroy_session", "detail", b"detail", "health", b"health", "play_audio", b"play_audio", "reason", b"reason", "reply", b"reply", "stop_audio", b"stop_audio", "unbridge_media", b"unbridge_media", "update_session_remote", b"update_session_remote"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bridge_media", b"bridge_media", "code", b"code", "create_answer", b"create_answer", "create_offer", b"create_offer", "create_session", b"create_session", "destroy_session", b"destroy_session", "detail", b"detail", "health", b"health", "play_audio", b"play_audio", "reason", b"reason", "reply", b"reply", "set_drain", b"set_drain", "stop_audio", b"stop_audio", "unbridge_media", b"unbridge_media", "update_session_remote", b"update_session_remote"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_reply: _TypeAlias = _typing.Literal["create_session", "create_answer", "create_offer", "update_session_remote", "bridge_media", "unbridge_media", "play_audio", "stop_audio", "destroy_session", "health"]  # noqa: Y015
+    _WhichOneofReturnType_reply: _TypeAlias = _typing.Literal["create_session", "create_answer", "create_offer", "update_session_remote", "bridge_media", "unbridge_media", "play_audio", "stop_audio", "destroy_session", "health", "set_drain"]  # noqa: Y015
     _WhichOneofArgType_reply: _TypeAlias = _typing.Literal["reply", b"reply"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_reply) -> _WhichOneofReturnType_reply | None: ...
 

@@ -85,6 +85,11 @@ class RTPManagerServiceStub:
                 request_serializer=media_dot_control_dot_gen_dot_rtpmanager__pb2.HealthRequest.SerializeToString,
                 response_deserializer=media_dot_control_dot_gen_dot_rtpmanager__pb2.HealthReply.FromString,
                 _registered_method=True)
+        self.SetDrain = channel.unary_unary(
+                '/rtpmanager.v1.RTPManagerService/SetDrain',
+                request_serializer=media_dot_control_dot_gen_dot_rtpmanager__pb2.SetDrainRequest.SerializeToString,
+                response_deserializer=media_dot_control_dot_gen_dot_rtpmanager__pb2.SetDrainReply.FromString,
+                _registered_method=True)
         self.Control = channel.stream_stream(
                 '/rtpmanager.v1.RTPManagerService/Control',
                 request_serializer=media_dot_control_dot_gen_dot_rtpmanager__pb2.ControlRequestBatch.SerializeToString,
@@ -156,6 +161,12 @@ class RTPManagerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetDrain(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Control(self, request_iterator, context):
         """The same requests in batches, their replies, and the events of the sessions that this client touched last.
         A batch is executed in order and answered as a whole. The first reply batch carries node_id and boot_id.
@@ -216,6 +227,11 @@ def add_RTPManagerServiceServicer_to_server(servicer, server):
                     servicer.Health,
                     request_deserializer=media_dot_control_dot_gen_dot_rtpmanager__pb2.HealthRequest.FromString,
                     response_serializer=media_dot_control_dot_gen_dot_rtpmanager__pb2.HealthReply.SerializeToString,
+            ),
+            'SetDrain': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetDrain,
+                    request_deserializer=media_dot_control_dot_gen_dot_rtpmanager__pb2.SetDrainRequest.FromString,
+                    response_serializer=media_dot_control_dot_gen_dot_rtpmanager__pb2.SetDrainReply.SerializeToString,
             ),
             'Control': grpc.stream_stream_rpc_method_handler(
                     servicer.Control,
@@ -493,6 +509,33 @@ class RTPManagerService:
             '/rtpmanager.v1.RTPManagerService/Health',
             media_dot_control_dot_gen_dot_rtpmanager__pb2.HealthRequest.SerializeToString,
             media_dot_control_dot_gen_dot_rtpmanager__pb2.HealthReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetDrain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rtpmanager.v1.RTPManagerService/SetDrain',
+            media_dot_control_dot_gen_dot_rtpmanager__pb2.SetDrainRequest.SerializeToString,
+            media_dot_control_dot_gen_dot_rtpmanager__pb2.SetDrainReply.FromString,
             options,
             channel_credentials,
             insecure,

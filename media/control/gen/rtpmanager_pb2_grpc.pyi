@@ -51,6 +51,7 @@ class RTPManagerServiceStub:
     StopAudio: _grpc.UnaryUnaryMultiCallable[_rtpmanager_pb2.StopAudioRequest, _rtpmanager_pb2.StopAudioReply]
     DestroySession: _grpc.UnaryUnaryMultiCallable[_rtpmanager_pb2.DestroySessionRequest, _rtpmanager_pb2.DestroySessionReply]
     Health: _grpc.UnaryUnaryMultiCallable[_rtpmanager_pb2.HealthRequest, _rtpmanager_pb2.HealthReply]
+    SetDrain: _grpc.UnaryUnaryMultiCallable[_rtpmanager_pb2.SetDrainRequest, _rtpmanager_pb2.SetDrainReply]
     Control: _grpc.StreamStreamMultiCallable[_rtpmanager_pb2.ControlRequestBatch, _rtpmanager_pb2.ControlReplyBatch]
     """The same requests in batches, their replies, and the events of the sessions that this client touched last.
     A batch is executed in order and answered as a whole. The first reply batch carries node_id and boot_id.
@@ -70,6 +71,7 @@ class RTPManagerServiceAsyncStub(RTPManagerServiceStub):
     StopAudio: _aio.UnaryUnaryMultiCallable[_rtpmanager_pb2.StopAudioRequest, _rtpmanager_pb2.StopAudioReply]  # type: ignore[assignment]
     DestroySession: _aio.UnaryUnaryMultiCallable[_rtpmanager_pb2.DestroySessionRequest, _rtpmanager_pb2.DestroySessionReply]  # type: ignore[assignment]
     Health: _aio.UnaryUnaryMultiCallable[_rtpmanager_pb2.HealthRequest, _rtpmanager_pb2.HealthReply]  # type: ignore[assignment]
+    SetDrain: _aio.UnaryUnaryMultiCallable[_rtpmanager_pb2.SetDrainRequest, _rtpmanager_pb2.SetDrainReply]  # type: ignore[assignment]
     Control: _aio.StreamStreamMultiCallable[_rtpmanager_pb2.ControlRequestBatch, _rtpmanager_pb2.ControlReplyBatch]  # type: ignore[assignment]
     """The same requests in batches, their replies, and the events of the sessions that this client touched last.
     A batch is executed in order and answered as a whole. The first reply batch carries node_id and boot_id.
@@ -146,6 +148,13 @@ class RTPManagerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _rtpmanager_pb2.HealthRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_rtpmanager_pb2.HealthReply, _abc.Awaitable[_rtpmanager_pb2.HealthReply]]: ...
+
+    @_abc_1.abstractmethod
+    def SetDrain(
+        self,
+        request: _rtpmanager_pb2.SetDrainRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_rtpmanager_pb2.SetDrainReply, _abc.Awaitable[_rtpmanager_pb2.SetDrainReply]]: ...
 
     @_abc_1.abstractmethod
     def Control(

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pytest
+from django.test import Client
 
 from accounts.choices import Scope
 from accounts.tests.rest import Rest
@@ -148,10 +149,10 @@ def test_a_drain_is_asked_for_and_told(live, root):
     assert root.get("rtpmanagers/rtp-1/drain").body["state"] == "active"
     assert root.delete("rtpmanagers/rtp-1/drain").status == 200
     assert live.link.given == [
-        ("drain", {"node_id": "rtp-1", "mode": "graceful"}),
-        ("drain", {"node_id": "a/b", "mode": "aggressive"}),
+        ("drain", {"node_id": "rtp-1", "mode": "graceful", "asked_by": "root"}),
+        ("drain", {"node_id": "a/b", "mode": "aggressive", "asked_by": "root"}),
         ("drain_status", {"node_id": "rtp-1"}),
-        ("cancel_drain", {"node_id": "rtp-1"}),
+        ("cancel_drain", {"node_id": "rtp-1", "asked_by": "root"}),
     ]
 
 
@@ -172,3 +173,19 @@ def test_a_drain_that_cannot_be_is_told(live, root, status, code):
 def test_a_status_that_no_client_knows_becomes_500(live, root):
     live.link.refusals["drain"] = CommandRefused(418, "Teapot.")
     assert root.post("rtpmanagers/rtp-1/drain").status == 500
+
+
+@pytest.mark.parametrize(
+    ("told", "known"), [({}, "the user interface"), ({"On-Behalf-Of": "alice"}, "alice")]
+)
+def test_what_the_user_interface_asks_for_is_known_by_the_person(live, settings, told, known):
+    settings.INTERNAL_API_TOKEN = "of-this-test"
+    headers = {"Authorization": "Internal of-this-test", **told}
+    assert Client().delete("/api/v1/rtpmanagers/rtp-1/drain", headers=headers).status_code == 200
+    assert live.link.given == [("cancel_drain", {"node_id": "rtp-1", "asked_by": known})]
+
+
+def test_nobody_else_speaks_for_others(live, people):
+    headers = {"Authorization": f"Bearer {people.token('root')}", "On-Behalf-Of": "alice"}
+    assert Client().delete("/api/v1/rtpmanagers/rtp-1/drain", headers=headers).status_code == 200
+    assert live.link.given[0][1]["asked_by"] == "root"
