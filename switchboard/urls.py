@@ -7,6 +7,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from accounts.setup.pages import provision
+from switchboard.dashboard.rtpmanager import rtp_manager
 from switchboard.dashboard.views import hang_up
 from switchboard.metrics.views import MetricsView
 
@@ -23,6 +24,7 @@ urlpatterns = [
     path("health", health),
     path("metrics", MetricsView.as_view(), name="metrics"),
     path("admin/hang-up", admin.site.admin_view(hang_up), name="hang-up"),
+    path("admin/rtp-manager", admin.site.admin_view(rtp_manager), name="rtp-manager"),
     path("admin/", admin.site.urls),
     path("provision/<str:ticket>", provision, name="provision"),
     path("api/", include(("switchboard.api", "api"))),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hmac
 from typing import Any
+from urllib.parse import unquote
 
 from django.conf import settings
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
@@ -17,7 +18,7 @@ from accounts.tokens import TokenRefused, verify
 INTERNAL = "internal"
 BEARER = "bearer"
 PERSON_HEADER = "On-Behalf-Of"
-"""Who asks the ui role; it stands in logs and call records."""
+"""Who asks the ui role, percent-encoded; it stands in logs and call records."""
 MAX_PERSON_CHARS = 150
 CHALLENGE = 'Bearer realm="switchboard"'
 PLATFORM = Access(platform=True, roles={})
@@ -58,7 +59,7 @@ class InternalAuthentication(BaseAuthentication):
             return None
         if len(words) != 2 or not is_internal(words[1].decode("ascii", "replace")):
             raise AuthenticationFailed("This is not the internal token of this installation.")
-        person = request.headers.get(PERSON_HEADER, "")
+        person = unquote(request.headers.get(PERSON_HEADER, ""))
         return InternalUser(person[:MAX_PERSON_CHARS] if person.isprintable() else ""), None
 
     def authenticate_header(self, request: Request) -> str:

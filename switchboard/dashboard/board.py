@@ -13,11 +13,17 @@ from typing import Any
 
 from accounts.choices import Permission
 from accounts.tenancy import Access
-from switchboard.dashboard.backends import Picture, Rows
+from switchboard.dashboard.backends import PULSE, Picture, Rows
 
 SHOWN = 100
 """Most rows of a table on the page; the counts are of all."""
 STATE_TONES = {"answered": "good", "bridged": "good", "ringing": "fair", "held": "fair"}
+DRAIN_COUNTS = {
+    "ended_count": "ended by themselves",
+    "failed_count": "could not be moved",
+    "waiting_playback": "wait for the end of a prompt",
+    "remaining_sessions": "still here",
+}
 DRAIN_TONES = {"active": "good", "draining": "fair", "disabled": "plain"}
 
 
@@ -117,20 +123,48 @@ def _timed(row: dict[str, Any], name: str, now: float) -> dict[str, Any]:
 
 
 def _rtpmanagers(pictures: Sequence[Picture]) -> Rows:
-    found = []
-    for picture in pictures:
-        for row in picture.rows.get("rtpmanagers", ()):
-            drain = str(row.get("drain_state") or "active")
-            shown = {
-                **row,
-                "server": picture.backend.name,
-                "drain_state": drain,
-                "drain_tone": DRAIN_TONES.get(drain, "plain"),
-                "sessions": row.get("session_count", row.get("active_sessions")),
-                "ports": row.get("available_ports"),
-            }
-            found.append(shown)
-    return found
+    return [
+        {**manager(row), "server": picture.backend.name}
+        for picture in pictures
+        for row in picture.rows.get(PULSE, ())
+    ]
+
+
+def manager(row: dict[str, Any]) -> dict[str, Any]:
+    """Return an RTP manager as it is shown, with how its drain goes as ``progress``, None without one."""
+    state = str(row.get("drain_state") or "active")
+    told = row.get("drain")
+    return {
+        **row,
+        "drain_state": state,
+        "drain_tone": DRAIN_TONES.get(state, "plain"),
+        "sessions": row.get("session_count", row.get("active_sessions")),
+        "ports": row.get("available_ports"),
+        "progress": progress(told) if isinstance(told, dict) else None,
+    }
+
+
+def progress(status: dict[str, Any]) -> dict[str, Any]:
+    """Return how a drain goes, with what is done of it as a share and in words."""
+
+    def count(name: str) -> int:
+        value = status.get(name)
+        return value if isinstance(value, int) else 0
+
+    total, remaining = count("total_sessions"), count("remaining_sessions")
+    parts = [f"{count('migrated_count')} of {total} media sessions moved"] if total else ["It had no session"]
+    for name, words in DRAIN_COUNTS.items():
+        if count(name):
+            parts.append(f"{count(name)} {words}")
+    errors = status.get("errors")
+    return {
+        "total": total,
+        "done": max(total - remaining, 0),
+        "mode": str(status.get("mode") or ""),
+        "words": ", ".join(parts),
+        "errors": [str(error) for error in errors] if isinstance(errors, list) else [],
+        "is_over": status.get("state") != "draining",
+    }
 
 
 def _backend(picture: Picture, platform: bool) -> dict[str, Any]:
@@ -138,6 +172,7 @@ def _backend(picture: Picture, platform: bool) -> dict[str, Any]:
         "name": picture.backend.name,
         "url": picture.backend.url if platform else "",
         "problem": picture.problem,
+        "warnings": picture.warnings,
         "calls": len(picture.rows.get("calls", ())) if platform else None,
     }
 

@@ -18,7 +18,7 @@ from accounts.tenancy import Access
 from switchboard.dashboard.backends import Picture
 from switchboard.dashboard.board import board
 from switchboard.dashboard.chart import chart
-from switchboard.dashboard.history import history
+from switchboard.dashboard.history import History, history
 
 PARTS = (
     "cards",
@@ -44,17 +44,17 @@ def fragments(pictures: Sequence[Picture], access: Access, *, ticking: bool) -> 
         access: of the person who will see it.
         ticking: whether a script fills in durations; without, they are written.
     """
-    key = (tuple(picture.taken_at for picture in pictures), _rights(access), ticking)
+    seen = history(access)
+    key = (tuple(picture.version for picture in pictures), _rights(access), seen, ticking)
     kept = _kept.get(key)
     if kept is None:
         if len(_kept) >= _MAX_KEPT:
             _kept.clear()
-        kept = _kept[key] = _render(pictures, access, ticking)
+        kept = _kept[key] = _render(pictures, access, seen, ticking)
     return kept
 
 
-def _render(pictures: Sequence[Picture], access: Access, ticking: bool) -> Fragments:
-    seen = history(access)
+def _render(pictures: Sequence[Picture], access: Access, seen: History, ticking: bool) -> Fragments:
     context: dict[str, Any] = {
         "board": board(pictures, access, time.time()),
         "history": seen,

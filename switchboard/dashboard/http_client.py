@@ -10,13 +10,15 @@ from __future__ import annotations
 import json
 import socket
 import threading
+from collections.abc import Container
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from types import TracebackType
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 SCHEME = "Internal"
+PERSON_HEADER = "On-Behalf-Of"
 
 
 class BackendProblem(Exception):
@@ -28,14 +30,20 @@ class BackendProblem(Exception):
 
 
 class Conversation:
-    """Requests to one node over one connection, all of them within ``timeout_s``."""
+    """Requests to one node over one connection, all of them within ``timeout_s``.
 
-    def __init__(self, url: str, token: str, timeout_s: float) -> None:
-        parts = urlsplit(url)
-        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        self._base = parts.path.rstrip("/")
-        self._connection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
+    Args:
+        url: of the node.
+        token: to show.
+        timeout_s: for all of it.
+        person: whom the node is to write down as the one who asks.
+    """
+
+    def __init__(self, url: str, token: str, timeout_s: float, person: str = "") -> None:
+        self._connection, self._base = connection_to(url, timeout_s)
         self._headers = {"Authorization": f"{SCHEME} {token}", "Accept": "application/json"}
+        if person:
+            self._headers[PERSON_HEADER] = quote(person)
         self._socket: socket.socket | None = None
         self._over = False
         self._alarm = threading.Timer(timeout_s, self._end)
@@ -51,8 +59,13 @@ class Conversation:
         self._alarm.cancel()
         self._connection.close()
 
-    def ask(self, method: str, path: str) -> dict[str, Any]:
+    def ask(self, method: str, path: str, *, fine: Container[int] = ()) -> dict[str, Any]:
         """Return the JSON object that a node answers with.
+
+        Args:
+            method: of HTTP.
+            path: with its query.
+            fine: statuses of 400 and more that are no problem.
 
         Raises:
             BackendProblem: it is not reached, late, refuses, or what it says is no JSON object.
@@ -71,7 +84,7 @@ class Conversation:
             raise BackendProblem("does not answer in time")
         if len(body) > MAX_BODY_BYTES:
             raise BackendProblem("answers with more than can be shown")
-        return _object(body, response.status)
+        return _object(body, 200 if response.status in fine else response.status)
 
     def _end(self) -> None:
         self._over = True
@@ -81,6 +94,13 @@ class Conversation:
                 connected.shutdown(socket.SHUT_RDWR)
             except OSError:
                 self._connection.close()
+
+
+def connection_to(url: str, timeout_s: float) -> tuple[HTTPConnection, str]:
+    """Return a connection to a node that is not open yet, and the path that all its addresses begin with."""
+    parts = urlsplit(url)
+    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    return kind(parts.hostname or "", parts.port, timeout=timeout_s), parts.path.rstrip("/")
 
 
 def _object(body: bytes, status: int) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import structlog
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -15,6 +16,8 @@ from accounts.choices import Permission
 from accounts.tenancy import access_of
 from switchboard.dashboard import backends
 from switchboard.dashboard.http_client import BackendProblem
+
+log = structlog.get_logger("switchboard.dashboard")
 
 GONE = "This call is over already."
 
@@ -29,31 +32,40 @@ def hang_up(request: HttpRequest) -> HttpResponse:
     if not access.may(Permission.HANG_UP):
         raise PermissionDenied
     server, _, wanted = request.POST.get("call", "").rpartition(" ")
+    person = request.user.get_username()
     try:
         found = _find(server, wanted)
         if found is None or not access.may(Permission.VIEW_LIVE, found[1].get("tenant_id") or ""):
-            return _answer(request, 404, GONE)
+            return answer(request, 404, GONE)
         backend, call = found
         if not access.may(Permission.HANG_UP, call.get("tenant_id") or ""):
             raise PermissionDenied
-        backends.hang_up(backend, wanted)
+        backends.hang_up(backend, wanted, person)
     except BackendProblem as problem:
         if problem.status == 404:
-            return _answer(request, 404, GONE)
-        return _answer(request, 502, f"{server}: {problem}")
-    return _answer(request, 200, "The call was hung up.")
+            return answer(request, 404, GONE)
+        return answer(request, 502, f"{server}: {problem}")
+    log.info("dashboard.hung_up", call_uuid=wanted, node=server, person=person)
+    return answer(request, 200, "The call was hung up.")
 
 
 def _find(server: str, wanted: str) -> tuple[backends.Backend, dict[str, Any]] | None:
-    for backend in backends.configured():
-        if backend.name == server and wanted:
-            for call in backends.calls_of(backend):
-                if str(call.get("call_uuid")) == wanted:
-                    return backend, call
+    backend = backend_named(server)
+    if backend is None or not wanted:
+        return None
+    for call in backends.rows_of(backend, "calls"):
+        if str(call.get("call_uuid")) == wanted:
+            return backend, call
     return None
 
 
-def _answer(request: HttpRequest, status: int, text: str) -> HttpResponse:
+def backend_named(name: str) -> backends.Backend | None:
+    """Return the signaling node of that name; None when there is none."""
+    return next((backend for backend in backends.configured() if backend.name == name), None)
+
+
+def answer(request: HttpRequest, status: int, text: str) -> HttpResponse:
+    """Tell what became of a button: as JSON to scripts, else on the dashboard."""
     if request.headers.get("Accept") == "application/json":
         return JsonResponse({"message": text}, status=status)
     messages.add_message(request, messages.SUCCESS if status == 200 else messages.WARNING, text)

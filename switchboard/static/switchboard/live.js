@@ -42,9 +42,12 @@
   const put = (name, html) => {
     const part = root.querySelector(`[data-part="${name}"]`);
     if (!part) return;
-    const held = part.contains(document.activeElement) ? document.activeElement.value : null;
+    const nameOf = (element) => element.value || element.href || "";
+    const held = part.contains(document.activeElement) ? nameOf(document.activeElement) : "";
     part.innerHTML = html;
-    if (held) for (const button of part.querySelectorAll("button")) if (button.value === held) button.focus();
+    if (!held) return;
+    const same = [...part.querySelectorAll("button, a")].filter((element) => nameOf(element) === held);
+    if (same.length) same[same.length - 1].focus();
   };
 
   const connect = () => {
@@ -72,6 +75,25 @@
     };
   };
 
+  const tell = (text) => {
+    said.textContent = text;
+    said.hidden = false;
+    clearTimeout(tell.timer);
+    tell.timer = setTimeout(() => { said.hidden = true; }, 6000);
+  };
+
+  const send = async (form, body, refused) => {
+    try {
+      const answer = await fetch(form.action, {
+        method: "POST", body, headers: { Accept: "application/json" }, credentials: "same-origin",
+      });
+      const isJson = (answer.headers.get("Content-Type") || "").startsWith("application/json");
+      tell(isJson ? (await answer.json()).message : refused);
+    } catch {
+      tell("Nothing was done: the server cannot be reached.");
+    }
+  };
+
   document.getElementById("hang-up").addEventListener("submit", async (event) => {
     const button = event.submitter;
     if (!button) return;
@@ -79,20 +101,33 @@
     const body = new FormData(event.target);
     body.set("call", button.value);
     button.disabled = true;
-    let text;
-    try {
-      const answer = await fetch(event.target.action, {
-        method: "POST", body, headers: { Accept: "application/json" }, credentials: "same-origin",
-      });
-      const isJson = (answer.headers.get("Content-Type") || "").startsWith("application/json");
-      text = isJson ? (await answer.json()).message : "You may not hang up this call.";
-    } catch {
-      text = "The call could not be hung up: the server cannot be reached.";
-    }
+    await send(event.target, body, "You may not hang up this call.");
     button.disabled = false;
-    said.textContent = text;
-    said.hidden = false;
-    setTimeout(() => { said.hidden = true; }, 6000);
+  });
+
+  const dialog = root.querySelector("dialog");
+  root.addEventListener("click", async (event) => {
+    const link = event.target.closest("a[data-dialog]");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    try {
+      const answer = await fetch(`${link.href}&part=form`, { credentials: "same-origin" });
+      if (answer.redirected || answer.status === 404) throw new Error("not the form");
+      dialog.innerHTML = await answer.text();
+      dialog.showModal();
+    } catch {
+      location.assign(link.href);
+    }
+  });
+  dialog.addEventListener("click", (event) => {
+    if (event.target === dialog || event.target.closest("[data-close]")) dialog.close();
+  });
+  dialog.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const body = new FormData(event.target);
+    if (event.submitter) body.set(event.submitter.name, event.submitter.value);
+    dialog.close();
+    await send(event.target, body, "You may not do this.");
   });
 
   setInterval(tick, 1000);
