@@ -18,12 +18,13 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page
 
 from switchboard.dashboard.tests.fake_node import fake_node
-from tests.showcase import live_rows
+from tests.showcase import drains, live_rows
 from tests.stack import ROOT, Stack, manage
 from tests.webui import PASSWORD, chromium, log_in, run_module, url_of
 
 PAGES = {
     "dashboard": "",
+    "rtp-manager": "rtp-manager?server=east&node=rtp-2",
     "calls": "cdrs/cdr/",
     "call": "cdrs/cdr/ >> table tbody a",
     "report": "cdrs/cdr/report/",
@@ -67,6 +68,7 @@ def showcase() -> Iterator[Stack]:
             manage([sys.executable, "manage.py", "migrate", "--verbosity", "0"], stack.environment())
             made = json.loads(run_module(stack, "tests.showcase", PASSWORD).splitlines()[-1])
             node.tables.update(live_rows(**made))
+            node.drains.update(drains())
             stack.run("runui")
             yield stack
         finally:

@@ -50,8 +50,27 @@ def live_rows(account_id: str, user_ids: dict[str, str]) -> dict[str, list[dict[
         "sessions": [_session(account_id, number) for number in range(3)],
         "rtpmanagers": [
             _rtpmanager("rtp-1", "192.0.2.21:9090", sessions=3, ports=48),
-            _rtpmanager("rtp-2", "192.0.2.22:9090", sessions=0, ports=51),
+            _rtpmanager("rtp-2", "192.0.2.22:9090", sessions=1, ports=50, drain_state="draining"),
         ],
+    }
+
+
+def drains() -> dict[str, dict[str, Any]]:
+    """Return how the drains in the pictures go, by RTP manager."""
+    return {
+        "rtp-2": {
+            "node_id": "rtp-2",
+            "state": "draining",
+            "mode": "graceful",
+            "total_sessions": 12,
+            "migrated_count": 9,
+            "failed_count": 1,
+            "ended_count": 2,
+            "waiting_playback": 0,
+            "remaining_sessions": 1,
+            "errors": ["3c26a1-2b@192.0.2.3: leg B refused: 488 Not Acceptable Here"],
+            "elapsed_seconds": 4.2,
+        }
     }
 
 
@@ -123,14 +142,17 @@ def _session(account_id: str, number: int) -> dict[str, Any]:
     }
 
 
-def _rtpmanager(name: str, address: str, *, sessions: int, ports: int) -> dict[str, Any]:
-    state = {"healthy": True, "drain_state": "active"}
+def _rtpmanager(
+    name: str, address: str, *, sessions: int, ports: int, drain_state: str = "active"
+) -> dict[str, Any]:
     return {
         "node_id": name,
         "address": address,
         "session_count": sessions,
+        "active_sessions": sessions,
         "available_ports": ports,
-        **state,
+        "healthy": True,
+        "drain_state": drain_state,
     }
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from switchboard.dashboard.tests.fake_node import FakeNode, call, fake_node
+from switchboard.dashboard.tests.fake_node import FakeNode, call, fake_node, rtp_manager
 from tests.stack import Stack
 from tests.webui import chromium, create_admin, log_in
 
@@ -46,6 +46,7 @@ def page(ui: Stack, node: FakeNode) -> Iterator[Page]:
         log_in(opened, ui)
         yield opened
         node.tables["calls"] = []
+        node.tables["rtpmanagers"] = []
         assert said == []
 
 
@@ -104,3 +105,43 @@ def test_nothing_is_wider_than_the_window(page, node, width):
     expect(page.locator("[data-call]")).to_have_count(1)
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wide <= 0
+
+
+def test_an_rtp_manager_is_disabled_and_enabled_from_a_dialog(page, node):
+    node.tables["rtpmanagers"] = [rtp_manager("rtp-1"), rtp_manager("rtp-2")]
+    row = page.locator("[data-rtp-manager='rtp-1']")
+    row.get_by_role("button", name="Disable").click()
+    dialog = page.locator("dialog")
+    expect(dialog).to_contain_text("Disable rtp-1?")
+    dialog.get_by_role("button", name="Keep in use").click()
+    expect(dialog).to_be_hidden()
+    assert node.drains == {}
+    row.get_by_role("button", name="Disable").click()
+    dialog.get_by_text("is ended").click()
+    dialog.get_by_role("button", name="Disable").click()
+    expect(page.locator(".board-said")).to_contain_text("rtp-1 is being disabled")
+    expect(row.locator("[data-state]")).to_have_text("draining")
+    assert node.drains["rtp-1"]["mode"] == "aggressive"
+    expect(page.locator(".board-drain")).to_contain_text("0 of 4 media sessions moved")
+    node.drains["rtp-1"] |= {"state": "disabled", "migrated_count": 4, "remaining_sessions": 0}
+    node.tables["rtpmanagers"] = [rtp_manager("rtp-1", drain_state="disabled"), rtp_manager("rtp-2")]
+    expect(page.locator(".board-drain")).to_contain_text("4 of 4 media sessions moved")
+    row.get_by_role("button", name="Enable").click()
+    dialog.get_by_role("button", name="Enable").click()
+    expect(row.locator("[data-state]")).to_have_text("active")
+    expect(page.locator(".board-drain")).to_have_count(0)
+
+
+def test_without_scripts_an_rtp_manager_is_disabled_on_its_page(ui, node):
+    node.tables["rtpmanagers"] = [rtp_manager("rtp-1"), rtp_manager("rtp-2")]
+    with chromium() as browser:
+        plain = browser.new_page(java_script_enabled=False)
+        log_in(plain, ui)
+        with plain.expect_navigation():
+            plain.locator("[data-rtp-manager='rtp-2']").get_by_role("button", name="Disable").click()
+        with plain.expect_navigation():
+            plain.get_by_role("button", name="Disable").click()
+        expect(plain.locator("body")).to_contain_text(
+            "rtp-2 is being disabled; calls that cannot be moved stay."
+        )
+        expect(plain.locator("[data-rtp-manager='rtp-2'] [data-state]")).to_have_text("draining")

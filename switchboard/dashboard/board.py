@@ -21,7 +21,7 @@ STATE_TONES = {"answered": "good", "bridged": "good", "ringing": "fair", "held":
 DRAIN_COUNTS = {
     "ended_count": "ended by themselves",
     "failed_count": "could not be moved",
-    "waiting_playback": "wait for the end of a prompt",
+    "waiting_playback": "waiting for a prompt to end",
     "remaining_sessions": "still here",
 }
 DRAIN_TONES = {"active": "good", "draining": "fair", "disabled": "plain"}

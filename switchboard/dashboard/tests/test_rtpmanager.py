@@ -147,7 +147,7 @@ def test_how_a_drain_goes_is_told_on_the_dashboard(root, pool):
     page = root.get(INDEX).content.decode()
     assert '<progress value="4" max="10"' in page
     assert (
-        "4 of 10 media sessions moved, 2 could not be moved, 1 wait for the end of a prompt, 6 still here."
+        "4 of 10 media sessions moved, 2 could not be moved, 1 waiting for a prompt to end, 6 still here."
         in page
     )
     assert "488 Not &lt;Acceptable&gt;" in page
