@@ -77,6 +77,7 @@ async def test_an_rtp_manager_that_is_started_again_is_in_use(served):
         fresh = Served(grpc_port=port)
         await fresh.server.start()
         try:
+            await until(lambda: one.node.boot_id == fresh.server.manager.boot_id)
             await until(lambda: one.node.healthy)
             assert one.state is ACTIVE
             assert fresh.server.manager.admission.wish is DrainWish.NONE
@@ -113,6 +114,6 @@ async def test_a_drain_of_one_that_stops_is_not_taken_for_a_wish(served):
 
 async def test_a_wish_that_is_none_is_refused(served):
     async with running(served) as one:
-        (answer,) = await one.node.execute(pb.SetDrainRequest(wish=9))  # type: ignore[arg-type]
+        (answer,) = await one.node.execute(pb.SetDrainRequest(wish=9))
         assert isinstance(answer, MediaError)
         assert "wish" in answer.detail
