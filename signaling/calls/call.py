@@ -226,6 +226,11 @@ class Call:
         self._legs.remove(leg)
         leg.release()
 
+    def let_go(self) -> None:
+        """Drop what refers to this call in turn, once it is over, so that it is freed without the cycle collector."""
+        self.media = None
+        self.notify.let_go()
+
     # --- The run ------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:

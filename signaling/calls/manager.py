@@ -94,6 +94,7 @@ class CallManager:
         _decrement(self._per_user, call.request.caller.id)
         if not task.cancelled() and task.exception() is not None:
             call.log.error("call.task_failed", exc_info=task.exception())
+        call.let_go()
 
 
 def _decrement(counter: Counter[str], key: str) -> None:

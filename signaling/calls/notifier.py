@@ -8,6 +8,7 @@ the stage is that of the last one.
 from __future__ import annotations
 
 import uuid
+import weakref
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -151,6 +152,10 @@ class CallNotifier:
     def changed(self) -> None:
         """Note that something about the call is to be shown anew."""
         self._changes.call(self._call)
+
+    def let_go(self) -> None:
+        """Keep the call no longer, which is over and reported: with the cycle it would not be freed for long."""
+        self._call = weakref.proxy(self._call)
 
     # --- Its media sessions ---------------------------------------------------------------------------------------
 

@@ -111,8 +111,12 @@ class Endpoint:
 
     def next_event(self) -> Event | None:
         """Return and forget the oldest event, None when there is none."""
-        events = self._core.events
-        return events.popleft() if events else None
+        core = self._core
+        if core.events:
+            return core.events.popleft()
+        if core.finished:
+            core.let_users_go()
+        return None
 
     # Server side of the transaction user
 

@@ -66,7 +66,9 @@ class Transaction:
         self.interval_s = 0.0
         """Current interval of the retransmission timer."""
         self.user: object = None
-        """Free for the transaction user, to find its own context by; the core does not look at it."""
+        """Free for the transaction user, to find its own context by; the core does not look at it.
+
+        None again once the transaction is over and its events are handed out."""
 
     def step(
         self, given: Input, now: float, message: SipMessage | None = None, flow: Flow | None = None
@@ -87,6 +89,8 @@ class Transaction:
             self._switch_timers(after, now)
             if after is State.TERMINATED:
                 self.forget()
+                if self.user is not None:
+                    self.core.finished.append(self)
         if action is not None and action is not Action.IGNORE:
             self.actions[action](self, now, message, flow)
 

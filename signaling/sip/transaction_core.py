@@ -70,6 +70,7 @@ class TransactionCore:
         "client_peers",
         "clients",
         "events",
+        "finished",
         "merged",
         "out",
         "queue",
@@ -91,6 +92,8 @@ class TransactionCore:
         self.queue: TimerQueue[Transaction] = TimerQueue()
         self.out: list[tuple[bytes, Flow]] = []
         self.events: deque[Event] = deque()
+        self.finished: list[Transaction] = []
+        """Terminated ones that still hold their user, which an event in the queue may concern."""
         self.clients: dict[Key, ClientTransaction] = {}
         """By branch and method (RFC 3261 17.1.3)."""
         self.servers: dict[Key, ServerTransaction] = {}
@@ -107,6 +110,12 @@ class TransactionCore:
         self.out.append((data, flow))
         if self.trace is not None:
             self.trace(message_record(now, Direction.OUT, flow, data))
+
+    def let_users_go(self) -> None:
+        """Cut finished transactions from their users, which mostly hold them in turn: such cycles pile up."""
+        for transaction in self.finished:
+            transaction.user = None
+        self.finished.clear()
 
     def note(self, now: float, flow: Flow | None, text: str) -> None:
         """Trace something that is no message; callers on the hot path look at `trace` first."""
