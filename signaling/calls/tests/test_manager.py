@@ -26,7 +26,7 @@ async def test_a_call_that_is_over_is_freed_without_the_cycle_collector():
         caller.reports(HangUp(EndReason.NORMAL))
         async with asyncio.timeout(5):
             while manager.calls:
-                await asyncio.sleep(0.01)
+                await world.settle()
         for leg in (caller, *world.legs):
             leg.call = leg.on_event = None
         assert call() is None
