@@ -121,7 +121,7 @@ k8s-logs: ## follow the logs of all pods
 
 k8s-restart: k8s-migrate ## restart the roles, after new images were loaded
 	$(KUBECTL) apply -k $(K8S)/
-	$(KUBECTL) rollout restart -n switchboard deployment/signaling deployment/ui deployment/cdrs statefulset/rtpmanager
+	$(KUBECTL) rollout restart -n switchboard deployment/signaling deployment/ui deployment/cdrs deployment/worker statefulset/rtpmanager
 
 k8s-migrate:
 	@# A job cannot be changed and a finished one does not run again: the next apply makes a new one.

@@ -30,7 +30,13 @@ from tests.stack import ROOT, Stack, make_template, password
 from tests.webui import PASSWORD, create_admin, url_of
 
 ROLES = {"signaling": "runsip", "rtpmanager": "runrtp", "ui": "runui"}
-ENV = {"MAX_CALLS_PER_USER": "0", "LOGLEVEL": "warn", "SIP_T1_S": "0.5", "UI_BIND": "127.0.0.1"}
+ENV = {
+    "MAX_CALLS_PER_USER": "0",
+    "LOGLEVEL": "warn",
+    "SIP_T1_S": "0.5",
+    "UI_BIND": "127.0.0.1",
+    "UI_RUNS_JOBS": "false",
+}
 START_TIMEOUT_S = 60.0
 SAMPLE_S = 1.0
 CALLS_PER_SECOND = 20

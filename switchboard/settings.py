@@ -9,12 +9,14 @@ import socket
 import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import environ
 
 from switchboard import plain_http, published_secrets
 from switchboard.addresses import split_server
 from switchboard.env import LOG_LEVELS, BadVariable, Registry
+from switchboard.jobs.schedule import Daily, Every
 
 plain_http.leave_out_the_unused(sys.argv)
 
@@ -359,8 +361,42 @@ CDR_RETENTION_DAYS = env.integer(
     0,
     maximum=36500,
     roles=[UI],
-    help="Calls that started more days ago are deleted by `manage.py cdrs prune`; 0 keeps them for ever",
+    help="Calls that started more days ago are deleted every night; 0 keeps them for ever",
 )
+
+# --- Jobs -----------------------------------------------------------------------------------------------------------
+
+LOGIN_RETENTION_DAYS = env.integer(
+    "LOGIN_RETENTION_DAYS",
+    90,
+    maximum=36500,
+    roles=[UI],
+    help="Expired and revoked API tokens, and lines of the login log, are deleted after so many days; 0 keeps them",
+)
+UI_RUNS_JOBS = env.boolean(
+    "UI_RUNS_JOBS",
+    REDIS_ADDR is None,
+    roles=[UI],
+    help="Whether the ui role does the periodic jobs; by default when there is no Redis, and so no Celery worker",
+)
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "sign of life": {"task": "switchboard.heartbeat", "schedule": Every(60)},
+    "figures of past days": {"task": "cdrs.roll_up", "schedule": Daily(hour=0, minute=10)},
+    "old call records": {"task": "cdrs.prune", "schedule": Daily(hour=1, minute=10)},
+    "old logins and tokens": {"task": "accounts.prune", "schedule": Daily(hour=2, minute=10)},
+    "ended registrations": {"task": "signaling.prune_registrations", "schedule": Daily(hour=2, minute=40)},
+}
+"""The periodic jobs; `switchboard.jobs` says who does them. Times of day are those of ``TIME_ZONE``."""
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celery-beat")
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_ACKS_LATE = True
+# Whatever is heavy runs in processes of its own; threads answer while a job takes long, at the memory of one process.
+CELERY_WORKER_POOL = "threads"
+CELERY_WORKER_CONCURRENCY = 2
+CELERY_WORKER_SEND_TASK_EVENTS = False
 
 # --- Media ----------------------------------------------------------------------------------------------------------
 
@@ -640,7 +676,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LANGUAGE_CODE = "en"
-TIME_ZONE = "UTC"
+CELERY_TIMEZONE = TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"

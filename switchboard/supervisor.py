@@ -35,9 +35,11 @@ class Supervisor:
     Args:
         children: name → arguments of ``manage.py``.
         manage: path of ``manage.py``.
+        tied: give each child an input that ends with this process, for children that end when it does.
     """
 
-    def __init__(self, children: dict[str, list[str]], manage: str) -> None:
+    def __init__(self, children: dict[str, list[str]], manage: str, *, tied: bool = False) -> None:
+        self._input = subprocess.PIPE if tied else None
         self.children = [
             Child(name, [sys.executable, manage, *arguments]) for name, arguments in children.items()
         ]
@@ -80,4 +82,6 @@ class Supervisor:
     def _start(self, child: Child) -> None:
         child.started_at = time.monotonic()
         # A group of its own: Ctrl-C in the terminal reaches the parent alone, which stops the children in order.
-        child.process = subprocess.Popen(child.command, env=os.environ.copy(), start_new_session=True)  # noqa: S603
+        child.process = subprocess.Popen(  # noqa: S603 - the product's own commands
+            child.command, stdin=self._input, env=os.environ.copy(), start_new_session=True
+        )

@@ -9,13 +9,17 @@ from django.views.generic import RedirectView
 from accounts.setup.pages import provision
 from switchboard.dashboard.rtpmanager import rtp_manager
 from switchboard.dashboard.views import hang_up
+from switchboard.jobs.health import jobs_health
 from switchboard.metrics.views import MetricsView
 
 admin.site.index_title = "Dashboard"
 
 
 def health(request: HttpRequest) -> JsonResponse:
-    """Answer 200 while the process serves requests; needs no login."""
+    """Answer 200 while the process serves requests, and what else is wrong; needs no login."""
+    problems = jobs_health.problems()
+    if problems:
+        return JsonResponse({"status": "degraded", "problems": problems})
     return JsonResponse({"status": "ok"})
 
 

@@ -163,6 +163,7 @@ class Stack:
             "RTPMANAGER_ADDRS": f"127.0.0.1:{ports.grpc}",
             "RTP_PORT_MIN": str(ports.rtp_min),
             "RTP_PORT_MAX": str(ports.rtp_max),
+            "UI_RUNS_JOBS": "false",
             **FAST_TIMERS,
             **NO_THROTTLE,
             **self._extra_env,

@@ -128,7 +128,7 @@ def running_cluster() -> Iterator[Cluster]:
                 node.services.append(start(manifests, node.directory))
             for service in node.services:
                 service.wait()
-            waiting = node.begin("signaling", "ui", "cdrs")
+            waiting = node.begin("signaling", "ui", "cdrs", "worker")
             node.start("migrate")
             cluster.seed()
             node.start("rtpmanager")

@@ -115,9 +115,11 @@ def container_of(
         )
         for mount in container["volumeMounts"]
     ]
+    # A command without arguments takes those of the image away too.
+    arguments = [] if "command" in container else image.command
     return Container(
         name=f"{pod.name}-{container['name']}",
-        command=container.get("command", image.entrypoint) + container.get("args", image.command),
+        command=container.get("command", image.entrypoint) + container.get("args", arguments),
         env=environment(container, pod, image, manifests),
         workdir=image.workdir,
         uid=security["runAsUser"],

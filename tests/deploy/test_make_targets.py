@@ -93,7 +93,7 @@ def test_the_quick_deployment_of_the_guide_goes_in_order(make: Make) -> None:
 
 
 def test_restart_migrates_and_restarts_all_roles(make: Make) -> None:
-    roles = "deployment/signaling deployment/ui deployment/cdrs statefulset/rtpmanager"
+    roles = "deployment/signaling deployment/ui deployment/cdrs deployment/worker statefulset/rtpmanager"
     restart = f"kubectl rollout restart -n switchboard {roles}"
     assert make("k8s-restart") == [NEW_JOB, "kubectl apply -k deploy/k8s/", restart]
 

@@ -59,7 +59,7 @@ def test_the_files_are_those_of_the_guide_and_what_they_need() -> None:
     guide = {"kustomization", "namespace", "configmap", "postgres", "redis", "nats"}
     guide |= {"signaling", "rtpmanager", "ui"}
     found = {path.stem for path in K8S.glob("*.yaml")}
-    assert found == guide | {"secrets", "migrate", "cdrs"}
+    assert found == guide | {"secrets", "migrate", "cdrs", "worker"}
     listed = set(render_resources())
     assert listed == {f"{name}.yaml" for name in found - {"kustomization"}}
 
@@ -115,6 +115,11 @@ def test_every_container_names_a_command_that_exists(manifests: Manifests) -> No
         for container in containers(pod):
             if container["image"] in OWN_IMAGES:
                 role = container["image"].removeprefix("switchboard-").removesuffix(":latest")
+                if "command" in container:
+                    assert " ".join(container["command"]) == "python -m celery -A switchboard worker -B", (
+                        pod.name
+                    )
+                    continue
                 words = container.get("args", dockerfile.read(role).command)
                 assert words[0] in get_commands(), pod.name
 

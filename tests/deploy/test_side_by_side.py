@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -25,7 +26,7 @@ pytestmark = [
 ]
 
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
-PODS = ("rtpmanager-0", "rtpmanager-1", "signaling-0", "ui-0", "cdrs-0")
+PODS = ("rtpmanager-0", "rtpmanager-1", "signaling-0", "ui-0", "cdrs-0", "worker-0")
 RTP_MANAGERS = PODS[:2]
 NOTICED_S = 20.0
 
@@ -47,7 +48,7 @@ def assert_hears(phone: PhoneProcess, frequency_hz: float) -> None:
 def test_every_probe_of_every_pod_passes(cluster: Cluster) -> None:
     for name in PODS:
         started = cluster.node.pods[name]
-        assert started.running.ended_with is None
+        assert started.running.ended_with is None, cluster.node.logs()
         for probe in PROBES:
             assert started.probe(probe), f"{probe} of {name}\n{cluster.node.logs()}"
 
@@ -60,6 +61,13 @@ def test_the_tables_of_the_guide_are_in_the_schema(cluster: Cluster) -> None:
     found = cluster.rows("SELECT table_schema, table_name FROM information_schema.tables")
     names = {row["table_name"] for row in found if row["table_schema"] == "switchboard"}
     assert {"accounts", "users", "registrations", "dialplan_routes", "cdrs"} <= names, found
+
+
+def test_the_worker_does_the_jobs_and_health_says_so(cluster: Cluster) -> None:
+    done = "SELECT 1 FROM switchboard.job_runs WHERE task = 'switchboard.heartbeat' AND succeeded"
+    cluster.node.wait_until(lambda: bool(cluster.rows(done)), NOTICED_S, "a sign of life of the worker")
+    with urlopen("http://127.0.0.1:3000/health", timeout=5) as answer:
+        assert json.load(answer) == {"status": "ok"}
 
 
 def test_a_test_call_passes_with_audio_both_ways_and_a_cdr_in_postgresql(cluster: Cluster) -> None:
@@ -104,7 +112,7 @@ def test_a_call_outlives_the_replacement_of_all_but_signaling(cluster: Cluster, 
         callee.wait_for("incoming")
         callee.order("answer")
         call_id = caller.wait_for("call_established")["call_id"]
-        for name in (*RTP_MANAGERS, "ui-0", "cdrs-0"):
+        for name in (*RTP_MANAGERS, "ui-0", "cdrs-0", "worker-0"):
             said = cluster.node.replace(name)
             drained = "is being drained" in said and "is not drained" not in said
             assert drained == (name in RTP_MANAGERS), said

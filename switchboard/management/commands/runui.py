@@ -2,6 +2,9 @@
 """``manage.py runui``: the ui role, Daphne serving the ASGI application."""
 
 import argparse
+import contextlib
+import sys
+from pathlib import Path
 from typing import Any
 
 from daphne.endpoints import build_endpoint_description_strings
@@ -9,6 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from switchboard import env, logs
+from switchboard.jobs.child import running
 from switchboard.patient_server import PatientServer
 from switchboard.ports import WantedPort, problem_with
 
@@ -29,8 +33,11 @@ class Command(BaseCommand):
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
         from switchboard.asgi import application
 
-        PatientServer(
+        server = PatientServer(
             application=application,
             endpoints=build_endpoint_description_strings(host=settings.UI_BIND, port=settings.UI_PORT),
             server_name="Switchboard",
-        ).run()
+        )
+        manage = str(Path(sys.argv[0]).resolve())
+        with running(manage) if settings.UI_RUNS_JOBS else contextlib.nullcontext():
+            server.run()

@@ -74,8 +74,17 @@ class Command(BaseCommand):
 
 
 def children() -> dict[str, list[str]]:
-    """Return the processes to run; with NATS there is one more, which stores what the others publish."""
-    return {**CHILDREN, "cdr consumer": ["runcdr"]} if settings.NATS_URL else CHILDREN
+    """Return the processes to run.
+
+    With NATS there is one more, which stores what the others publish; with Redis a worker, whose jobs the ui role does
+    otherwise.
+    """
+    found = dict(CHILDREN)
+    if settings.NATS_URL:
+        found["cdr consumer"] = ["runcdr"]
+    if settings.REDIS_ADDR is not None:
+        found["worker"] = ["runjobs"]
+    return found
 
 
 def what_children_need(environ: Mapping[str, str]) -> dict[str, str]:

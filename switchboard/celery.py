@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Celery application: ``celery -A switchboard worker -B``.
+
+Loaded by workers alone. Nothing else imports Celery, which takes ten megabytes: a process that wants something done
+writes a row that says so, and a job finds it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+from celery import Celery
+from celery.schedules import crontab, schedule
+from celery.signals import setup_logging, worker_ready
+from django.apps import apps
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "switchboard.settings")
+
+from django.conf import settings
+
+from switchboard import logs
+from switchboard.jobs.schedule import Daily, Every, Schedule
+from switchboard.redis_url import redis_url
+
+LONGEST_WAIT_S = 3600.0
+"""A job that no worker took within this time, or until it is due again, is dropped: its next time comes."""
+
+
+def celery_schedule(when: Schedule) -> schedule:
+    """Return a time of the settings as Celery has it."""
+    return crontab(hour=when.hour, minute=when.minute) if isinstance(when, Daily) else schedule(when.seconds)
+
+
+def _entry(entry: dict[str, Any]) -> dict[str, Any]:
+    when = entry["schedule"]
+    expires_s = min(when.seconds, LONGEST_WAIT_S) if isinstance(when, Every) else LONGEST_WAIT_S
+    return {**entry, "schedule": celery_schedule(when), "options": {"expires": expires_s}}
+
+
+app = Celery("switchboard")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.update(
+    broker_url=redis_url(),
+    broker_use_ssl={"ssl_ca_certs": str(settings.REDIS_TLS_CA)} if settings.REDIS_TLS_CA else None,
+    beat_schedule={name: _entry(entry) for name, entry in settings.CELERY_BEAT_SCHEDULE.items()},
+)
+app.autodiscover_tasks()
+
+
+def quiet() -> None:
+    """Leave it to `switchboard.jobs.records` to tell how jobs went; some run every few seconds."""
+    for name in ("celery.app.trace", "celery.beat", "celery.worker.strategy"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+@setup_logging.connect
+def _log(loglevel: Any = None, **others: Any) -> None:
+    logs.configure(settings.LOGLEVEL, settings.LOG_FORMAT)
+    quiet()
+
+
+@worker_ready.connect
+def _first_sign_of_life(**others: Any) -> None:
+    app.send_task("switchboard.heartbeat", expires=LONGEST_WAIT_S)
+
+
+@app.on_after_finalize.connect
+def _record(sender: Celery, **others: Any) -> None:
+    apps.check_apps_ready()
+    from switchboard.jobs import records
+
+    records.connect()

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is kept of a job's run, and what health and doctor make of it."""
+
+import threading
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+from django.db import DatabaseError
+from django.utils import timezone
+
+from switchboard.celery import app
+from switchboard.doctor import Level
+from switchboard.doctor.jobs import jobs
+from switchboard.jobs import records
+from switchboard.jobs.health import HEARTBEAT, SILENT, JobsHealth, why_silent
+from switchboard.models import JobRun
+
+
+@pytest.fixture(autouse=True)
+def _tasks():
+    app.loader.import_default_modules()
+    app.finalize()
+
+
+def run_of(task=HEARTBEAT, *, age=timedelta(0), succeeded=True, detail="here"):
+    return JobRun(task=task, began_at=timezone.now() - age, took_s=0.1, succeeded=succeeded, detail=detail)
+
+
+@pytest.mark.django_db
+def test_the_last_run_of_a_job_is_kept():
+    for _ in range(2):
+        app.tasks["cdrs.roll_up"].apply()
+    run = JobRun.objects.get()
+    assert (run.task, run.succeeded, run.detail) == ("cdrs.roll_up", True, "{'days': 0}")
+    assert timezone.now() - run.began_at < timedelta(seconds=30)
+    assert records.last_runs() == {"cdrs.roll_up": run.began_at}
+
+
+@pytest.mark.django_db
+def test_a_job_that_fails_is_kept_with_its_reason(monkeypatch):
+    monkeypatch.setattr("cdrs.tasks.rollup.roll_up_missing", lambda: 1 // 0)
+    app.tasks["cdrs.roll_up"].apply(throw=False)
+    run = JobRun.objects.get()
+    assert not run.succeeded
+    assert "division" in run.detail
+
+
+@pytest.mark.django_db
+def test_a_database_that_is_away_is_no_reason_for_a_job_to_fail(monkeypatch):
+    def away(**values):
+        raise DatabaseError("away")
+
+    monkeypatch.setattr(JobRun.objects, "update_or_create", away)
+    assert app.tasks[HEARTBEAT].apply().successful()
+
+
+def test_silence_is_told_with_its_beginning():
+    now = timezone.now()
+    assert "ever" in why_silent([], now)
+    assert "since" in why_silent([run_of(age=SILENT * 2)], now)
+    assert why_silent([run_of(), run_of("cdrs.prune", age=SILENT * 9)], now) == ""
+
+
+def seen(health: JobsHealth) -> list[str]:
+    """Return what health says once it has looked."""
+    health.problems()
+    for thread in threading.enumerate():
+        if thread.name == "jobs-health":
+            thread.join(10)
+    return health.problems()
+
+
+def health_at(look, seconds: float) -> JobsHealth:
+    clock = iter([0.0])
+    return JobsHealth(look, lambda: next(clock, seconds))
+
+
+def test_health_names_silence_only_after_a_worker_had_time_to_start():
+    assert seen(health_at(list, 10.0)) == []
+    assert seen(health_at(list, 1000.0)) == ["jobs: no worker has ever done the periodic jobs"]
+
+
+def test_health_names_a_job_that_failed_but_not_why():
+    (problem,) = seen(
+        health_at(lambda: [run_of(), run_of("cdrs.prune", succeeded=False, detail="secret")], 1.0)
+    )
+    assert "cdrs.prune failed" in problem
+    assert "secret" not in problem
+
+
+def test_health_does_not_wait_for_a_database_that_is_frozen():
+    thaw = threading.Event()
+    times = iter([0.0, 1.0, 30.0])
+
+    def frozen():
+        thaw.wait(10)
+        return []
+
+    health = JobsHealth(frozen, lambda: next(times, 31.0))
+    assert health.problems() == []
+    assert health.problems() == ["database: no answer for 29 s"]
+    thaw.set()
+
+
+def test_health_says_when_the_database_fails():
+    def away():
+        raise DatabaseError("at 10.0.0.1")
+
+    assert seen(health_at(away, 1.0)) == ["database: it does not answer"]
+
+
+@pytest.mark.django_db
+def test_the_doctor_tells_who_does_the_jobs_and_which_failed():
+    settings = SimpleNamespace(UI_RUNS_JOBS=False)
+    (found,) = jobs(settings)
+    assert (found.level, "celery" in found.remedy) == (Level.WARNING, True)
+    run_of().save()
+    run_of("cdrs.prune", succeeded=False, detail="no room").save()
+    fine, bad = jobs(settings)
+    assert (fine.level, fine.detail) == (Level.OK, "done by here")
+    assert (bad.level, bad.detail) == (Level.FAILURE, "cdrs.prune failed: no room")

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``manage.py runjobs``: does what is due now and then, with a broker or without one."""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from switchboard import env, logs
+from switchboard.jobs import local
+from switchboard.jobs.child import CHILD_FLAG
+
+WORKER = ("-m", "celery", "-A", "switchboard", "worker", "-B")
+
+
+class Command(BaseCommand):
+    """Do the periodic jobs until SIGTERM."""
+
+    help = (
+        "Do the periodic jobs: roll-ups, retention, conversion of prompts. With REDIS_ADDR it is the Celery worker "
+        "with its beat; without, it does them by itself, and the ui role starts it."
+    )
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(
+            CHILD_FLAG,
+            action="store_true",
+            help="end when the standard input ends, which a parent holds open",
+        )
+        env.add_flags(parser, settings.ENV, settings.UI)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if settings.REDIS_ADDR is not None:
+            os.execv(sys.executable, [sys.executable, *WORKER])  # noqa: S606 - this program's own worker
+        logs.configure(settings.UI_LOGLEVEL, settings.LOG_FORMAT)
+        stopping = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopping.set())
+        if options["exit_with_parent"]:
+            threading.Thread(target=_wait_for_end, args=(stopping,), daemon=True).start()
+        local.serve(stopping)
+
+
+def _wait_for_end(stopping: threading.Event) -> None:
+    sys.stdin.buffer.read()
+    stopping.set()
