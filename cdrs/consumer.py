@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -27,6 +28,7 @@ from cdrs.delivery import Rejected, Sink, SinkUnavailable
 from cdrs.nats_link import CONSUMER, STREAM, SUBJECT, ensure_stream
 from cdrs.record import CallRecord, RecordError
 from cdrs.trimmer import Trimmer
+from switchboard.metrics.numbers import Readings
 from switchboard.nats_link import NotConnected, connect, sentence
 
 log = structlog.get_logger("switchboard.cdrs")
@@ -40,6 +42,8 @@ STOP_GRACE_S: Final = 5.0
 _FIRST_BACKOFF_S: Final = 0.2
 _MAX_BACKOFF_S: Final = 5.0
 _NATS: Final = "NATS"
+_HANGING_S: Final = 10.0
+"""A database that takes longer for a batch is reported."""
 
 _Pull = JetStreamContext.PullSubscription
 
@@ -76,14 +80,36 @@ class Consumer:
         self._thread = DaemonThread("cdr-store")
         self._stop = asyncio.Event()
         self._outages: dict[str, str] = {}
+        self._storing_since: float | None = None
+        self._connected = False
         self.stored = 0
         """Records that the sink took, counted again when they came again."""
         self.rejected = 0
+        self.pending = 0
+        """Records in the stream that nobody has stored, as NATS last said."""
 
     @property
     def problem(self) -> str | None:
         """One sentence on why records do not arrive, or None."""
-        return "; ".join(f"{part}: {reason}" for part, reason in self._outages.items()) or None
+        return "; ".join(self.problems) or None
+
+    @property
+    def problems(self) -> list[str]:
+        """A sentence on each part that does not do its work."""
+        return [f"{part}: {reason}" for part, reason in self._reasons().items()]
+
+    def read(self) -> Readings:
+        """Return the figures of the role."""
+        away = self._reasons()
+        return {
+            "switchboard_cdr_stored_total": {(): self.stored},
+            "switchboard_cdr_refused_total": {(): self.rejected},
+            "switchboard_cdr_pending": {(): self.pending},
+            "switchboard_cdr_part_up": {
+                ("nats",): float(_NATS not in away),
+                ("database",): float(self._sink.name not in away),
+            },
+        }
 
     def stop(self) -> None:
         """Finish the batch at hand if the database takes it, then end."""
@@ -115,6 +141,7 @@ class Consumer:
         try:
             stream = client.jetstream()
             subscription = await self._subscribe(stream)
+            self._connected = True
             self._note_recovery(_NATS)
             await self._carry(client, subscription, Trimmer(stream, self._options.keep_stored_s))
         finally:
@@ -163,7 +190,8 @@ class Consumer:
             return await subscription.fetch(self._options.batch_size, timeout=FETCH_S)
         # The library takes "no such consumer" for silence.
         with contextlib.suppress(TimeoutError):
-            await subscription.consumer_info()
+            info = await subscription.consumer_info()
+            self.pending = (info.num_pending or 0) + (info.num_ack_pending or 0)
         return []
 
     async def _store(self, messages: Sequence[Msg]) -> bool:
@@ -180,12 +208,14 @@ class Consumer:
         self.stored += len(records) - len(rejected)
         for message in messages:
             await message.ack()
+        self.pending = messages[-1].metadata.num_pending
         return True
 
     async def _attempt(self, records: list[CallRecord]) -> list[Rejected] | None:
         """Return what the sink refused for good, None when it is unavailable or hangs in the face of a stop."""
         if not records:
             return []
+        self._storing_since = time.monotonic()
         stored = self._thread.run(lambda: self._sink.deliver(records))
         stopped = asyncio.ensure_future(self._stop.wait())
         waited_for: set[asyncio.Future[Any]] = {stored, stopped}
@@ -195,6 +225,7 @@ class Consumer:
             await asyncio.wait([stored], timeout=STOP_GRACE_S)
         if not stored.done():
             return None
+        self._storing_since = None
         try:
             rejected = stored.result()
         except SinkUnavailable as error:
@@ -226,6 +257,15 @@ class Consumer:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._stop.wait()
+
+    def _reasons(self) -> dict[str, str]:
+        """Return what is away: part → why."""
+        away = dict(self._outages)
+        if not self._connected:
+            away.setdefault(_NATS, "not connected yet")
+        if self._storing_since is not None and time.monotonic() - self._storing_since > _HANGING_S:
+            away.setdefault(self._sink.name, "does not answer")
+        return away
 
     def _note_outage(self, part: str, reason: str) -> None:
         if part not in self._outages:

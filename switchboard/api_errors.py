@@ -7,6 +7,7 @@ when something in the request is to be corrected. Used by every process that ser
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,8 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import set_rollback
+
+from switchboard import database_away
 
 CODES: Mapping[int, str] = {
     400: "INVALID",
@@ -100,7 +103,10 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    """Answer 500: JSON below ``/api/``, a page elsewhere (``handler500``)."""
+    """Answer 500, or 503 while the database is away: JSON below ``/api/``, a page elsewhere (``handler500``)."""
+    error = sys.exc_info()[1]
+    if isinstance(error, database_away.AWAY):
+        return database_away.unavailable(request, error)
     if request.path.startswith("/api/"):
         return JsonResponse(error_body(500, "Something went wrong here; it was logged."), status=500)
     return defaults.server_error(request)
@@ -145,7 +151,9 @@ def _as_api_exception(error: Exception) -> exceptions.APIException | None:
         case DataError():
             return exceptions.ValidationError("A value cannot be stored as it is.")
         case DatabaseError():
-            return Unavailable("The database does not answer.")
+            if isinstance(error, database_away.AWAY):
+                database_away.outage.begins(str(error).strip().partition("\n")[0])
+            return Unavailable(database_away.SENTENCE)
         case _:
             return None
 

@@ -19,6 +19,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.sessions.backends.db import SessionStore
+from django.db import DatabaseError
 from django.http import HttpRequest
 
 from accounts.choices import Permission
@@ -32,6 +33,8 @@ GAP_S = 0.5
 ACCESS_AGE_S = 1.0
 CLOSED_LOGIN = 4401
 CLOSED_FORBIDDEN = 4403
+CLOSED_BLIND = 4503
+"""The database is away, so nobody knows who may see what."""
 
 
 class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
@@ -55,6 +58,13 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 await self._task
 
     async def _serve(self) -> None:
+        try:
+            await self._show()
+        except DatabaseError:
+            # The page comes again, in a while.
+            await self.close(code=CLOSED_BLIND)
+
+    async def _show(self) -> None:
         if not await self._allowed():
             return
         watch = shared_watch()

@@ -306,7 +306,7 @@ MAX_EVENT_STREAMS = env.integer(
 METRICS_BIND = env.address(
     "METRICS_BIND",
     "127.0.0.1",
-    roles=[SIGNALING, RTPMANAGER],
+    roles=[SIGNALING, RTPMANAGER, CDR_CONSUMER],
     help="Address that the metrics ports bind; what they show is for your monitoring alone",
 )
 SIP_METRICS_PORT = env.integer(
@@ -339,6 +339,14 @@ REDIS_TLS_CA = env.path(
     None,
     roles=(SIGNALING, UI),
     help="PEM file of who signed Redis's certificate: with it TLS is spoken to Redis",
+)
+
+CDR_METRICS_PORT = env.integer(
+    "CDR_METRICS_PORT",
+    0,
+    maximum=65535,
+    roles=[CDR_CONSUMER],
+    help="HTTP port of /metrics and /health of `manage.py runcdr`, without a token; 0: none",
 )
 
 # --- Call records ---------------------------------------------------------------------------------------------------
@@ -566,6 +574,27 @@ DATABASE_URL = env.secret(
     help="postgres://user:password@host:5432/switchboard; unset: an SQLite file in VAR_DIR",
 )
 DATABASE_SCHEMA = "switchboard"
+DATABASE_TIMEOUT_S = env.seconds(
+    "DATABASE_TIMEOUT_S",
+    10,
+    minimum=1,
+    maximum=600,
+    roles=EVERY_ROLE,
+    help="PostgreSQL that leaves a question unanswered for so long is given up, and asked over a new connection, "
+    "in seconds; commands that serve nothing wait as long as it takes",
+)
+DATABASE_POOL = env.integer(
+    "DATABASE_POOL",
+    10,
+    minimum=1,
+    maximum=1000,
+    roles=[SIGNALING, UI],
+    help="Most connections to PostgreSQL that the web processes hold, each",
+)
+SERVING_COMMANDS = frozenset({"runsip", "runapi", "runrtp", "runui", "runcdr"})
+POOLING_COMMANDS = frozenset({"runapi", "runui"})
+POOL_WAIT_S = 3.0
+"""How long a page waits for a connection when all are in use, or none can be had."""
 
 
 def _database() -> dict[str, object]:
@@ -587,8 +616,17 @@ def _database() -> dict[str, object]:
     if "postgresql" not in str(database.get("ENGINE")):
         raise BadVariable("DATABASE_URL", "…", "a postgres:// URL")
     options = database.setdefault("OPTIONS", {})
-    options.setdefault("options", f"-c search_path={DATABASE_SCHEMA},public")
+    server_options = f"-c search_path={DATABASE_SCHEMA},public"
     options.setdefault("connect_timeout", 5)
+    command = sys.argv[1] if len(sys.argv) > 1 else ""
+    if command in SERVING_COMMANDS:
+        # The server gives up first, if it can: then the connection stays.
+        server_options += f" -c statement_timeout={int(900 * DATABASE_TIMEOUT_S)}"
+        options.setdefault("answer_timeout", DATABASE_TIMEOUT_S)
+    if command in POOLING_COMMANDS:
+        options.setdefault("pool", {"min_size": 1, "max_size": DATABASE_POOL, "timeout": POOL_WAIT_S})
+    options.setdefault("options", server_options)
+    database["ENGINE"] = "switchboard.postgres"
     database["CONN_HEALTH_CHECKS"] = True
     return database
 

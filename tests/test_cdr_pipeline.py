@@ -10,9 +10,10 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 
@@ -22,7 +23,7 @@ from cdrs.jetstream import JetStreamSink
 from cdrs.record import CallRecord, EndReason, HangupBy, new_record_id
 from cdrs.segments import ENDED
 from tests.nats import NatsServer, nats_server  # noqa: F401 - a fixture
-from tests.postgres import PostgresServer, postgres_server  # noqa: F401 - a fixture
+from tests.postgres import PostgresServer, free_port, postgres_server  # noqa: F401 - a fixture
 from tests.stack import ROOT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.nats, pytest.mark.postgres]
@@ -37,11 +38,13 @@ class RunCdr:
 
     def __init__(self, directory: Path, database: str, nats_url: str) -> None:
         self._log = directory / "runcdr.log"
+        self.port = free_port()
         self._environment = {
             **os.environ,
             "VAR_DIR": str(directory),
             "DATABASE_URL": database,
             "NATS_URL": nats_url,
+            "CDR_METRICS_PORT": str(self.port),
         }
         self.process = self.start()
 
@@ -51,6 +54,14 @@ class RunCdr:
             command = [sys.executable, "manage.py", "runcdr", "--batch", "50"]
             self.process = subprocess.Popen(command, cwd=ROOT, env=self._environment, stdout=log, stderr=log)
         return self.process
+
+    def ask(self, path: str) -> tuple[int, str]:
+        """Return status and text of an address of its metrics port; status 0 when nobody answers."""
+        try:
+            answer = httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=2)
+        except httpx.TransportError:
+            return 0, ""
+        return answer.status_code, answer.text
 
     def end(self, number: signal.Signals) -> int:
         """Send a signal and return the exit code."""
@@ -150,3 +161,37 @@ def test_it_stops_in_order_when_it_is_told_to(consumer: RunCdr, database: str, t
     while "ready" not in log.read_text() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert consumer.end(signal.SIGTERM) == 0 and "stops" in log.read_text()
+
+
+def test_health_and_metrics_tell_what_records_wait_for(
+    consumer: RunCdr,
+    outlet: Deliverer,
+    tmp_path: Path,
+    database: str,
+    nats_server: NatsServer,  # noqa: F811
+    postgres_server: PostgresServer,  # noqa: F811
+) -> None:
+    wait_for(lambda: consumer.ask("/health")[0] == 200)
+    (tmp_path / "journal").mkdir()
+    outlet.start()
+    postgres_server.kill()
+    ids = journal(tmp_path / "journal", 30)
+    outlet.wake()
+    wait_for(lambda: consumer.ask("/health")[0] == 503 and "the database" in consumer.ask("/health")[1])
+    assert consumer.ask("/health?liveness=true")[0] == 200
+    assert 'switchboard_cdr_part_up{part="database"} 0.0' in consumer.ask("/metrics")[1]
+    postgres_server.start()
+    wait_until_stored(database, ids)
+    nats_server.kill()
+    wait_for(lambda: "NATS" in consumer.ask("/health")[1])
+    nats_server.start()
+    wait_for(lambda: consumer.ask("/health")[0] == 200)
+    assert "switchboard_cdr_stored_total 30.0" in consumer.ask("/metrics")[1]
+    assert consumer.end(signal.SIGTERM) == 0
+
+
+def wait_for(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Kind = Literal["counter", "gauge", "histogram"]
-Role = Literal["signaling", "rtpmanager", "ui"]
+Role = Literal["signaling", "rtpmanager", "ui", "cdr"]
 
 SETUP_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 LAG_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1)
@@ -42,6 +42,10 @@ def _rtpmanager(
     name: str, kind: Kind, help: str, labels: tuple[str, ...] = (), buckets: tuple[float, ...] = ()
 ) -> Metric:
     return Metric(name=name, kind=kind, help=help, roles=("rtpmanager",), labels=labels, buckets=buckets)
+
+
+def _cdr(name: str, kind: Kind, help: str, labels: tuple[str, ...] = ()) -> Metric:
+    return Metric(name=name, kind=kind, help=help, roles=("cdr",), labels=labels)
 
 
 METRICS: Final = (
@@ -204,6 +208,20 @@ METRICS: Final = (
         "histogram",
         "Interarrival jitter of ended sessions (RFC 3550).",
         buckets=JITTER_S,
+    ),
+    # --- The consumer of call records -------------------------------------------------------------------------------
+    _cdr("switchboard_cdr_stored_total", "counter", "Records taken from the stream and stored."),
+    _cdr(
+        "switchboard_cdr_refused_total", "counter", "Records that can never be stored: see the dead letters."
+    ),
+    _cdr(
+        "switchboard_cdr_pending", "gauge", "Records in the stream that nobody stored yet, as NATS last said."
+    ),
+    _cdr(
+        "switchboard_cdr_part_up",
+        "gauge",
+        "1 while a part (nats, database) that records need does its work.",
+        labels=("part",),
     ),
     # --- The web ----------------------------------------------------------------------------------------------------
     Metric(

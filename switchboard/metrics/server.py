@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Serves ``/metrics`` over HTTP beside an event loop that does something else.
+"""Serves ``/metrics``, and ``/health`` if told to, over HTTP beside an event loop that does something else.
 
 It answers GET and nothing more: a scraper in a trusted network is its only client. Invariant: numbers are read on the
 loop and written as text in a thread, and a client that does not finish its request in time is let go.
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Callable
 
 import structlog
@@ -28,12 +29,14 @@ class MetricsServer:
 
     Args:
         read: returns the readings; called on the event loop, so it must be quick.
+        problems: returns what is wrong, in sentences, for ``/health``; None: there is no such path.
     """
 
-    def __init__(self, read: Callable[[], Readings]) -> None:
+    def __init__(self, read: Callable[[], Readings], problems: Callable[[], list[str]] | None = None) -> None:
         self.port = 0
         """Where it listens; known after `start`."""
         self._read = read
+        self._problems = problems
         self._server: asyncio.Server | None = None
         self._clients = 0
 
@@ -70,13 +73,23 @@ class MetricsServer:
             return _response("503 Service Unavailable", b"Too many clients.\n")
         head = await reader.readuntil(b"\r\n\r\n")
         method, _, rest = head.partition(b" ")
-        path = rest.partition(b" ")[0].partition(b"?")[0]
-        if path != b"/metrics":
+        path, _, query = rest.partition(b" ")[0].partition(b"?")
+        is_health = path == b"/health" and self._problems is not None
+        if path != b"/metrics" and not is_health:
             return _response("404 Not Found", b"Only /metrics is here.\n")
         if method != b"GET":
             return _response("405 Method Not Allowed", b"Only GET is answered.\n")
+        if is_health:
+            return self._health(is_liveness=b"liveness=true" in query)
         body = await asyncio.to_thread(render, self._read())
         return _response("200 OK", body, CONTENT_TYPE)
+
+    def _health(self, *, is_liveness: bool) -> bytes:
+        """Answer what is wrong; for a liveness probe an answer is enough, because a restart cures none of it."""
+        found = self._problems() if self._problems is not None else []
+        body = json.dumps({"status": "degraded" if found else "ok", "problems": found}).encode()
+        is_well = is_liveness or not found
+        return _response("200 OK" if is_well else "503 Service Unavailable", body, "application/json")
 
 
 def _response(status: str, body: bytes, content_type: str = "text/plain; charset=utf-8") -> bytes:
@@ -91,7 +104,13 @@ class CannotServe(RuntimeError):
     """The port for metrics cannot be had; the text is one line for the operator."""
 
 
-async def serve_metrics(read: Callable[[], Readings], bind: str, port: int, variable: str) -> MetricsServer:
+async def serve_metrics(
+    read: Callable[[], Readings],
+    bind: str,
+    port: int,
+    variable: str,
+    problems: Callable[[], list[str]] | None = None,
+) -> MetricsServer:
     """Return a server of metrics; with port 0 it listens nowhere.
 
     Args:
@@ -99,11 +118,12 @@ async def serve_metrics(read: Callable[[], Readings], bind: str, port: int, vari
         bind: address to listen on.
         port: port to listen on; 0: none.
         variable: the setting that chose the port.
+        problems: see `MetricsServer`.
 
     Raises:
         CannotServe: the port is taken, or the address is not ours.
     """
-    server = MetricsServer(read)
+    server = MetricsServer(read, problems)
     if port:
         try:
             await server.start(bind, port)

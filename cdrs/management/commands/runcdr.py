@@ -14,6 +14,7 @@ from cdrs.consumer import Consumer, ConsumerOptions
 from cdrs.dead_letters import DeadLetters
 from cdrs.writer import DatabaseSink
 from switchboard import env, logs
+from switchboard.metrics.server import CannotServe, serve_metrics
 
 log = structlog.get_logger("switchboard.cdrs")
 
@@ -34,11 +35,19 @@ class Command(BaseCommand):
             raise CommandError("NATS_URL is not set: signaling nodes write their records into the database")
         if not 1 <= options["batch"] <= 10_000:
             raise CommandError("--batch is a number from 1 to 10000")
-        asyncio.run(consume(ConsumerOptions(batch_size=options["batch"], until_empty=options["until_empty"])))
+        wanted = ConsumerOptions(batch_size=options["batch"], until_empty=options["until_empty"])
+        try:
+            asyncio.run(consume(wanted))
+        except CannotServe as error:
+            raise CommandError(str(error)) from error
 
 
 async def consume(options: ConsumerOptions) -> None:
-    """Run the consumer until a signal asks it to stop."""
+    """Run the consumer until a signal asks it to stop.
+
+    Raises:
+        CannotServe: the port for metrics and health cannot be had.
+    """
     directory = settings.VAR_DIR / "cdr-consumer"
     directory.mkdir(parents=True, exist_ok=True)
     consumer = Consumer(
@@ -47,6 +56,14 @@ async def consume(options: ConsumerOptions) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, consumer.stop)
+    shown = await serve_metrics(
+        consumer.read,
+        settings.METRICS_BIND,
+        settings.CDR_METRICS_PORT,
+        "CDR_METRICS_PORT",
+        lambda: consumer.problems,
+    )
     log.info("CDR consumer ready")
     await consumer.run()
+    await shown.stop()
     log.info("CDR consumer stops", stored=consumer.stored, rejected=consumer.rejected)

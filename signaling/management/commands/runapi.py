@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from signaling.live.child import CHILD_FLAG
-from switchboard import env, logs
+from switchboard import database_away, env, logs
 from switchboard.ports import WantedPort, problem_with
 
 log = structlog.get_logger("switchboard.live")
@@ -45,6 +45,7 @@ class Command(BaseCommand):
         logging.getLogger("django.request").addFilter(
             lambda record: getattr(record, "status_code", 500) == 500
         )
+        database_away.quiet_the_log()
         problem = problem_with(WantedPort(settings.API_BIND, settings.API_PORT, "tcp", "API_PORT"))
         if problem:
             raise CommandError(problem)

@@ -11,7 +11,7 @@ from daphne.endpoints import build_endpoint_description_strings
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from switchboard import env, logs
+from switchboard import database_away, env, logs
 from switchboard.jobs.child import running
 from switchboard.patient_server import PatientServer
 from switchboard.ports import WantedPort, problem_with
@@ -27,6 +27,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         logs.configure(settings.UI_LOGLEVEL, settings.LOG_FORMAT)
+        database_away.quiet_the_log()
         problem = problem_with(WantedPort(settings.UI_BIND, settings.UI_PORT, "tcp", "UI_PORT"))
         if problem:
             raise CommandError(problem)

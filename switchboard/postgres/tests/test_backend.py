@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Connections to a server that is frozen, killed, slow, or that has none left."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import InterfaceError, OperationalError
+
+from switchboard.postgres.base import DatabaseWrapper
+from tests.postgres import PostgresServer, postgres_server  # noqa: F401 - a fixture
+
+pytestmark = pytest.mark.postgres
+
+ANSWER_S = 1.0
+Connect = Callable[..., DatabaseWrapper]
+
+
+@pytest.fixture
+def connect(postgres_server: PostgresServer, django_db_blocker: Any) -> Iterator[Connect]:  # noqa: F811
+    """Makes connections to the server; options as in the settings."""
+    made: list[DatabaseWrapper] = []
+
+    def make(**options: Any) -> DatabaseWrapper:
+        settings = {
+            "ENGINE": "switchboard.postgres",
+            "NAME": "switchboard",
+            "USER": "postgres",
+            "PASSWORD": "",
+            "HOST": "127.0.0.1",
+            "PORT": postgres_server.port,
+            "OPTIONS": {"connect_timeout": 2, "answer_timeout": ANSWER_S, **options},
+            "CONN_MAX_AGE": 0,
+            "CONN_HEALTH_CHECKS": True,
+            "AUTOCOMMIT": True,
+            "ATOMIC_REQUESTS": False,
+            "TIME_ZONE": None,
+        }
+        wrapper = DatabaseWrapper(settings, alias=f"bounded-{len(made)}-{time.monotonic_ns()}")
+        made.append(wrapper)
+        return wrapper
+
+    with django_db_blocker.unblock():
+        yield make
+    for wrapper in made:
+        wrapper.close()
+        wrapper.close_pool()
+
+
+def ask(wrapper: DatabaseWrapper, sql: str = "SELECT 41 + 1") -> Any:
+    with wrapper.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchone()[0]
+
+
+def took(work: Callable[[], object]) -> float:
+    begun = time.monotonic()
+    work()
+    return time.monotonic() - begun
+
+
+def fails(wrapper: DatabaseWrapper, sql: str = "SELECT 1") -> str:
+    with pytest.raises((OperationalError, InterfaceError)) as caught:
+        ask(wrapper, sql)
+    return str(caught.value)
+
+
+def test_a_connection_to_a_frozen_server_is_given_up_in_time_and_replaced(
+    connect: Connect,
+    postgres_server: PostgresServer,  # noqa: F811
+) -> None:
+    wrapper = connect()
+    assert ask(wrapper) == 42
+    with postgres_server.frozen():
+        begun = time.monotonic()
+        assert "has not answered for 1 s" in fails(wrapper)
+        assert time.monotonic() - begun < 2 * ANSWER_S
+        wrapper.close()
+        begun = time.monotonic()
+        fails(wrapper)
+        assert time.monotonic() - begun < 4
+    assert ask(wrapper) == 42
+
+
+def test_a_long_question_is_answered_when_nobody_set_a_limit(connect: Connect) -> None:
+    wrapper = connect(answer_timeout=None)
+    assert took(lambda: ask(wrapper, "SELECT 1 FROM pg_sleep(1.5)")) > 1.4
+
+
+def test_the_server_gives_up_first_and_the_connection_stays(connect: Connect) -> None:
+    wrapper = connect(options="-c statement_timeout=300")
+    assert "statement timeout" in fails(wrapper, "SELECT pg_sleep(5)")
+    kept = wrapper.connection
+    assert ask(wrapper) == 42 and wrapper.connection is kept
+
+
+def test_a_pool_reuses_its_connections(connect: Connect) -> None:
+    wrapper = connect(pool={"min_size": 1, "max_size": 2, "timeout": 1.0})
+    pids = set()
+    for _ in range(5):
+        pids.add(ask(wrapper, "SELECT pg_backend_pid()"))
+        wrapper.close()
+    assert len(pids) == 1
+
+
+@pytest.mark.parametrize("fault", ["frozen", "killed"])
+def test_a_pool_without_a_server_says_so_in_time_and_recovers(
+    connect: Connect,
+    postgres_server: PostgresServer,  # noqa: F811
+    fault: str,
+) -> None:
+    wrapper = connect(pool={"min_size": 1, "max_size": 4, "timeout": 1.5})
+    ask(wrapper)
+    wrapper.close()
+
+    def away() -> None:
+        for _ in range(2):
+            begun = time.monotonic()
+            fails(wrapper)
+            assert time.monotonic() - begun < 4
+            wrapper.close()
+
+    if fault == "killed":
+        postgres_server.kill()
+        away()
+        postgres_server.start()
+    else:
+        with postgres_server.frozen():
+            away()
+    deadline = time.monotonic() + 15
+    while True:
+        try:
+            assert ask(wrapper) == 42
+            break
+        except OperationalError:
+            wrapper.close()
+            assert time.monotonic() < deadline
