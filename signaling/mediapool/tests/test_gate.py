@@ -7,7 +7,7 @@ import itertools
 
 import pytest
 
-from signaling.mediapool.gate import BUSY_S, HOLD_S, PATIENCE_S, WriteGate
+from signaling.mediapool.gate import BUSY_S, HOLD_S, PACE_S, PATIENCE_S, WriteGate
 
 
 class Timer:
@@ -107,6 +107,7 @@ async def test_the_end_of_sessions_leaves_at_once_on_an_idle_node(writer, clock)
 
 async def test_the_end_of_sessions_travels_with_the_next_batch_on_a_busy_node(writer, clock):
     writer.gate.request(is_patient=False, is_unanswered=False)
+    await clock.pass_by(0)
     await clock.pass_by(BUSY_S / 2)
     writer.gate.request(is_patient=True, is_unanswered=False)
     writer.gate.answered()
@@ -116,6 +117,40 @@ async def test_the_end_of_sessions_travels_with_the_next_batch_on_a_busy_node(wr
     await clock.pass_by(0)
     assert writer.writes == 2
     await clock.pass_by(PATIENCE_S)
+    assert writer.writes == 2
+
+
+async def test_batches_leave_no_faster_than_the_pace(writer, clock):
+    writer.gate.request(is_patient=False, is_unanswered=False)
+    await clock.pass_by(0)
+    await clock.pass_by(PACE_S / 2)
+    assert writer.writes == 1
+    writer.gate.request(is_patient=False, is_unanswered=False)
+    writer.gate.request(is_patient=False, is_unanswered=False)
+    await clock.pass_by(PACE_S * 0.4)
+    assert writer.writes == 1
+    await clock.pass_by(PACE_S * 0.2)
+    assert writer.writes == 2
+
+
+async def test_replies_do_not_hurry_a_batch_that_keeps_the_pace(writer, clock):
+    writer.gate.request(is_patient=False, is_unanswered=False)
+    await clock.pass_by(0)
+    await clock.pass_by(PACE_S / 2)
+    writer.gate.request(is_patient=False, is_unanswered=True)
+    writer.gate.answered()
+    await clock.pass_by(PACE_S * 0.4)
+    assert writer.writes == 1
+    await clock.pass_by(PACE_S * 0.2)
+    assert writer.writes == 2
+
+
+async def test_a_request_after_a_pause_does_not_wait(writer, clock):
+    writer.gate.request(is_patient=False, is_unanswered=False)
+    await clock.pass_by(0)
+    await clock.pass_by(PACE_S)
+    writer.gate.request(is_patient=False, is_unanswered=False)
+    await clock.pass_by(0)
     assert writer.writes == 2
 
 
