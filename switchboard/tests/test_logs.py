@@ -67,3 +67,16 @@ def test_lines_below_the_level_are_left_out(capsys, level, shown):
     for write in (log.debug, log.info, log.warning, log.error):
         write("something")
     assert len(lines_of(capsys.readouterr().err)) == shown
+
+
+@pytest.mark.usefixtures("configured")
+@pytest.mark.parametrize(("level", "written"), [("info", ["info", "warning"]), ("warn", ["warning"])])
+def test_lines_below_the_level_are_written_neither_by_a_logger_nor_by_one_bound_to_facts(
+    capsys, level, written
+):
+    logs.configure(level, "json")
+    for log in (structlog.get_logger("one"), structlog.get_logger("other").bind(call_id="1")):
+        log.debug("a")
+        log.info("b", leg="A")
+        log.warning("c")
+    assert [line["level"] for line in lines_of(capsys.readouterr().err)] == written * 2
