@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 DATAGRAMS_PER_TURN = 64
 """Read at most this many before the loop goes on: about 5 ms of work."""
 
+TURNS_PER_LOOK = 16
+"""How often it is looked whether a socket that was not busy has become so."""
+
 MAX_DATAGRAM = 65536
 
 SHORTEST_MESSAGE = 16
@@ -49,6 +52,9 @@ class UdpTransport:
         self._socket: socket.socket | None = None
         self._loop = asyncio.get_running_loop()
         self.local: tuple[str, int] = (config.bind, config.port)
+        self._turn = 0
+        self._is_busy = False
+        """Whether there was more than one datagram when that was last looked at."""
         self.dropped_sends = 0
         """Datagrams that the kernel's full send buffer refused; SIP retransmits."""
 
@@ -91,17 +97,23 @@ class UdpTransport:
             self._loop.call_soon(self._on_send_failed, flow)
 
     def _read(self) -> None:
+        # A second look at a socket that mostly holds one datagram costs as much as reading it. So it is taken while
+        # there is more than one, and now and then to find that out; the loop comes back for the rest.
+        self._turn = (self._turn + 1) % TURNS_PER_LOOK
+        limit = DATAGRAMS_PER_TURN if self._is_busy or not self._turn else 1
         local = self.local
         on_message = self._on_message
-        for _ in range(DATAGRAMS_PER_TURN):
-            if self._socket is None:
-                return
+        count = 0
+        while count < limit and self._socket is not None:
             try:
                 data, source = self._socket.recvfrom(MAX_DATAGRAM)
             except BlockingIOError:
-                return
+                break
             except OSError as error:
                 logger.debug("UDP receive failed: %s", error)
-                return
+                break
+            count += 1
             if len(data) >= SHORTEST_MESSAGE:
                 on_message(data, Flow("udp", source[:2], local, 0))
+        if limit > 1:
+            self._is_busy = count > 1
