@@ -41,6 +41,7 @@ from signaling.location import Binding, BindingEvent, Location
 from signaling.location_orm import RegistrationTable
 from signaling.location_store import LocationStore
 from signaling.mediapool import MediaPool, NoMediaNode
+from signaling.metering.calls import CallMeter
 from signaling.metering.meter import SignalingMeter
 from signaling.nats_adapter import open_nats
 from signaling.node import SipNode
@@ -118,6 +119,8 @@ class SignalingApp:
             parse_limits=config.parse,
         )
         self.node = SipNode(endpoint, self.transport, tokens, loop, self.changes)
+        counter = CallMeter()
+        self.location.on_change.append(counter.binding_changed)
         outbound = Outbound(self.node, self.directory, self.location)
         self.calls = CallManager(
             CallServices(
@@ -132,6 +135,7 @@ class SignalingApp:
                 make_leg=outbound.make_leg,
                 make_caller_leg=outbound.make_caller_leg,
                 verbs=VERBS,
+                counter=counter,
                 bus=self.bus,
                 changes=self.changes,
             ),
@@ -164,7 +168,7 @@ class SignalingApp:
             degradations=self.dependencies.problems,
         )
         self.meter = SignalingMeter(
-            bus=self.bus,
+            counter=counter,
             node=self.node,
             calls=self.calls,
             location=self.location,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from cdrs.record import CallRecord, EndReason, HangupBy
 from dialplan.engine import ActionError
@@ -71,12 +72,16 @@ class Call:
         self.started_at = services.loop.time()
         self.deadline = self.started_at + services.limits.max_ringing_s
         self.notify = CallNotifier(self)
-        self.log = self.notify.log
         self.mover = Mover(self)
         self._mailbox: Mailbox[FromLeg] = Mailbox(services.loop)
         self._legs: list[Leg] = []
         self._hung_up: set[Leg] = set()
         self.add_leg(caller)
+
+    @property
+    def log(self) -> Any:
+        """Writes log lines about the call."""
+        return self.notify.log
 
     # --- What the world reports ---------------------------------------------------------------------------------
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one place that tells the world about a call: log lines, events on the bus, notes for the live feed.
+"""The one place that tells the world about a call: log lines, counters, events on the bus, notes for the live feed.
 
-One method per event. Decides nothing. Invariant: the events of a call come in the order in which they happened, and
-the stage is that of the last one.
+One method per event. Decides nothing. Invariants: the events of a call come in the order in which they happened, and
+the stage is that of the last one; none is made when nobody wants it.
 """
 
 from __future__ import annotations
@@ -45,14 +45,25 @@ class CallNotifier:
         call: whose record, request and services are read.
     """
 
-    __slots__ = ("_about", "_bus", "_call", "_changes", "_parties", "bridge_id", "held_by", "log", "stage")
+    __slots__ = (
+        "_about",
+        "_bus",
+        "_call",
+        "_changes",
+        "_counter",
+        "_log",
+        "_parties",
+        "bridge_id",
+        "held_by",
+        "stage",
+    )
 
     def __init__(self, call: Call) -> None:
         self._call = call
         self._bus = call.services.bus
         self._changes = call.services.changes
-        self.log = log.bind(call_id=call.request.sip_call_id, account=call.request.account.domain, leg="A")
-        """Every line names a leg: A, the caller's, also stands for the call as a whole."""
+        self._counter = call.services.counter
+        self._log: Any = None
         self.stage = CallStage.RECEIVED
         self.bridge_id: str | None = None
         self.held_by: tuple[str, ...] = ()
@@ -60,12 +71,22 @@ class CallNotifier:
         self._about: dict[str, Any] = {}
         self._parties: dict[str, Any] = {}
 
+    @property
+    def log(self) -> Any:
+        """Writes log lines. Every line names a leg: A, the caller's, also stands for the call as a whole."""
+        if self._log is None:
+            request = self._call.request
+            self._log = log.bind(call_id=request.sip_call_id, account=request.account.domain, leg="A")
+        return self._log
+
     # --- The call -------------------------------------------------------------------------------------------------
 
     def received(self) -> None:
         """The call begins."""
         request = self._call.request
-        self.log.info("call.received", caller=self._call.record.caller_number, callee=request.destination)
+        record = self._call.record
+        self._counter.call_received(record.id, request.origin, record.invite_time)
+        self.log.info("call.received", caller=record.caller_number, callee=request.destination)
         self._enter(CallStage.RECEIVED)
         if self._bus.active:
             self._publish(
@@ -78,13 +99,17 @@ class CallNotifier:
 
     def dialing(self, target: object, phones: int, leg: str = "B") -> None:
         """Phones of a leg are being called."""
-        self.log.info("call.dialing", target=str(target), phones=phones, leg=leg)
+        dialled = str(target)
+        self._counter.call_dialing(self._call.record.id, dialled)
+        self.log.info("call.dialing", target=dialled, phones=phones, leg=leg)
         self._enter(CallStage.DIALING)
         if self._bus.active:
-            self._publish(catalogue.CallDialing, leg, target=str(target), phones=phones)
+            self._publish(catalogue.CallDialing, leg, target=dialled, phones=phones)
 
     def ringing(self, leg: str = "B") -> None:
         """The first phone of a leg rings."""
+        record = self._call.record
+        self._counter.call_ringing(record.id, leg, record.ring_time or record.invite_time)
         self.log.info("call.ringing", leg=leg)
         self._enter(CallStage.RINGING)
         if self._bus.active:
@@ -93,6 +118,7 @@ class CallNotifier:
     def answered(self, leg: str | None) -> None:
         """A leg was answered; None: the dialplan answers the caller itself."""
         record = self._call.record
+        self._counter.call_answered(record.id, leg, record.answer_time or record.invite_time)
         self.log.info("call.answered", callee=record.callee_number, leg=leg or "A")
         self._enter(CallStage.ANSWERED)
         if self._bus.active:
@@ -105,6 +131,7 @@ class CallNotifier:
         """Both legs hear each other."""
         self.bridge_id = str(uuid.uuid4())
         self._about = {}
+        self._counter.call_bridged(self._call.record.id)
         self.log.info("call.bridged")
         self._enter(CallStage.BRIDGED)
         if self._bus.active:
@@ -130,19 +157,16 @@ class CallNotifier:
     def ended(self) -> None:
         """The record is finished."""
         record = self._call.record
-        self.log.info(
-            "call.ended",
-            reason=str(record.hangup_cause),
-            by=record.hangup_by,
-            disposition=record.disposition,
-        )
+        reason, disposition = str(record.hangup_cause), str(record.disposition)
+        self._counter.call_ended(record.id, disposition, reason, record.duration_s)
+        self.log.info("call.ended", reason=reason, by=record.hangup_by, disposition=disposition)
         self._enter(CallStage.ENDED)
         if self._bus.active:
             self._publish(
                 catalogue.CallEnded,
                 None,
-                reason=str(record.hangup_cause),
-                disposition=str(record.disposition),
+                reason=reason,
+                disposition=disposition,
                 hangup_by=str(record.hangup_by),
                 sip_status=record.sip_status,
                 duration_seconds=round(record.duration_s, 6),
@@ -162,6 +186,7 @@ class CallNotifier:
     def session_created(self, session: MediaSession) -> None:
         """The RTP manager made a session."""
         self._changes.total_sessions += 1
+        self._counter.session_created()
         self._changes.session(session)
         if self._bus.active:
             self._publish_session(
@@ -177,16 +202,19 @@ class CallNotifier:
 
     def session_started(self, session: MediaSession) -> None:
         """The first packet of the phone came."""
+        self._counter.session_started(self._call.record.id, self._call.services.wall())
         if self._bus.active:
             self._publish_session(catalogue.SessionStarted, session)
 
     def session_inactive(self, session: MediaSession) -> None:
         """The phone has sent nothing for the configured time."""
+        self._counter.session_silent()
         if self._bus.active:
             self._publish_session(catalogue.SessionInactive, session)
 
     def session_destroyed(self, session: MediaSession, stats: pb.SessionStats | None) -> None:
         """The session was given back."""
+        self._counter.session_ended(stats)
         self._changes.session(session)
         if self._bus.active:
             counted = NO_STATS if stats is None else stats

@@ -21,6 +21,7 @@ from signaling.directory import AccountInfo, UserInfo
 from switchboard.events import EventBus
 
 if TYPE_CHECKING:
+    from media.control.gen import rtpmanager_pb2 as pb
     from signaling.calls.call import Call
     from signaling.calls.media import CallMedia
 
@@ -108,6 +109,30 @@ class LegMaker(Protocol):
         ...
 
 
+class CallCounter(Protocol):
+    """Counts calls and their media sessions; see `signaling.metering.calls.CallMeter`."""
+
+    def call_received(self, call_id: str, origin: str, at: float) -> None: ...
+
+    def call_dialing(self, call_id: str, target: str) -> None: ...
+
+    def call_ringing(self, call_id: str, leg: str, at: float) -> None: ...
+
+    def call_answered(self, call_id: str, leg: str | None, at: float) -> None: ...
+
+    def call_bridged(self, call_id: str) -> None: ...
+
+    def call_ended(self, call_id: str, disposition: str, reason: str, duration_s: float) -> None: ...
+
+    def session_created(self) -> None: ...
+
+    def session_started(self, call_id: str, at: float) -> None: ...
+
+    def session_silent(self) -> None: ...
+
+    def session_ended(self, stats: pb.SessionStats | None) -> None: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallLimits:
     """Bounds in time, in seconds."""
@@ -136,6 +161,7 @@ class CallServices:
     make_caller_leg: LegMaker
     """Makes the leg to a phone of the caller, for a call that the API asked for."""
     verbs: Mapping[type, Callable[[Call, Any], Awaitable[None]]]
+    counter: CallCounter
     bus: EventBus = field(default_factory=EventBus)
     """Gets the events of calls and sessions."""
     changes: Changes = field(default_factory=Changes)

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Counts calls, registrations and media sessions from the events of the node.
+"""Counts calls, registrations and media sessions as those who see to them tell.
 
-It is a subscriber of the event bus and knows nothing else. Invariant: a call is held here from its first event to its
-last, and each of its setup times is measured once.
+It knows none of them: it is told at once and not by events, which need not be made when nobody else wants them.
+Invariant: a call is held here from its first word to its last, and each of its setup times is measured once.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from typing import Any
 
-from switchboard.events import Event, catalogue
+from media.control.gen import rtpmanager_pb2 as pb
+from signaling.binding import Binding
+from signaling.location import BindingEvent
 from switchboard.metrics.numbers import Histogram, Readings
 
 SERVICE, INTERNAL, OUTBOUND = "service", "internal", "outbound"
@@ -19,12 +19,11 @@ SERVICE, INTERNAL, OUTBOUND = "service", "internal", "outbound"
 
 _USER_TARGET = "user/"
 _REGISTRATIONS = {
-    catalogue.RegistrationRegistered: "registered",
-    catalogue.RegistrationRefreshed: "refreshed",
-    catalogue.RegistrationUnregistered: "unregistered",
-    catalogue.RegistrationExpired: "expired",
+    BindingEvent.REGISTERED: "registered",
+    BindingEvent.REFRESHED: "refreshed",
+    BindingEvent.UNREGISTERED: "unregistered",
+    BindingEvent.EXPIRED: "expired",
 }
-
 
 CALLER = "A"
 """The leg of who calls. It rings and answers in a call that the API asked for; only then the callee is called."""
@@ -45,7 +44,7 @@ class _Underway:
 
 
 class CallMeter:
-    """Counts what the events tell; subscribe it to the bus.
+    """Counts what it is told. Times are seconds since the epoch, calls are named by the id of their record.
 
     Attributes:
         setup: setup times by stage, in seconds.
@@ -56,7 +55,7 @@ class CallMeter:
             stage: Histogram.of("switchboard_call_setup_seconds")
             for stage in ("trying", "ringing", "answer", "media")
         }
-        self._calls: dict[str | None, _Underway] = {}
+        self._calls: dict[str, _Underway] = {}
         self._started: Counter[str] = Counter()
         self._ended: Counter[tuple[str, ...]] = Counter()
         self._durations = Histogram.of("switchboard_call_duration_seconds")
@@ -66,25 +65,6 @@ class CallMeter:
         self._packets = {"received": 0, "sent": 0}
         self._lost = 0
         self._jitter = Histogram.of("switchboard_session_jitter_seconds")
-        self._handlers: dict[type, Callable[[Any], None]] = {
-            catalogue.CallReceived: self._received,
-            catalogue.CallDialing: self._dialing,
-            catalogue.CallRinging: self._ringing,
-            catalogue.CallAnswered: self._answered,
-            catalogue.CallBridged: self._bridged,
-            catalogue.CallEnded: self._over,
-            catalogue.SessionCreated: self._session_created,
-            catalogue.SessionStarted: self._session_started,
-            catalogue.SessionInactive: self._session_silent,
-            catalogue.SessionDestroyed: self._session_over,
-            **dict.fromkeys(_REGISTRATIONS, self._registration),
-        }
-
-    def __call__(self, event: Event) -> None:
-        """Take one event."""
-        handler = self._handlers.get(type(event))
-        if handler is not None:
-            handler(event)
 
     def read(self) -> Readings:
         """Return what was counted."""
@@ -104,68 +84,82 @@ class CallMeter:
 
     # --- Calls ------------------------------------------------------------------------------------------------------
 
-    def _received(self, event: catalogue.CallReceived) -> None:
-        self._started[event.origin] += 1
-        self._calls[event.call_uuid] = _Underway(event.event_time)
+    def call_received(self, call_id: str, origin: str, at: float) -> None:
+        """Count a call that begins; ``origin`` is who began it."""
+        self._started[origin] += 1
+        self._calls[call_id] = _Underway(at)
 
-    def _dialing(self, event: catalogue.CallDialing) -> None:
-        call = self._calls.get(event.call_uuid)
+    def call_dialing(self, call_id: str, target: str) -> None:
+        """Note what is dialled."""
+        call = self._calls.get(call_id)
         if call is not None:
-            call.direction = INTERNAL if event.target.startswith(_USER_TARGET) else OUTBOUND
+            call.direction = INTERNAL if target.startswith(_USER_TARGET) else OUTBOUND
             if not call.is_answered:
                 call.state = "dialing"
 
-    def _ringing(self, event: catalogue.CallRinging) -> None:
-        call = self._calls.get(event.call_uuid)
+    def call_ringing(self, call_id: str, leg: str, at: float) -> None:
+        """Note that a leg rings."""
+        call = self._calls.get(call_id)
         if call is not None and not call.is_answered:
             call.state = "ringing"
-            if not call.is_ringing and event.leg != CALLER:
+            if not call.is_ringing and leg != CALLER:
                 call.is_ringing = True
-                self._observe("ringing", call, event)
+                self._observe("ringing", call, at)
 
-    def _answered(self, event: catalogue.CallAnswered) -> None:
-        call = self._calls.get(event.call_uuid)
+    def call_answered(self, call_id: str, leg: str | None, at: float) -> None:
+        """Note that a leg was answered; None: the call, by the dialplan itself."""
+        call = self._calls.get(call_id)
         if call is not None:
             call.state = "answered"
-            if not call.is_answered and event.leg != CALLER:
+            if not call.is_answered and leg != CALLER:
                 call.is_answered = True
-                self._observe("answer", call, event)
+                self._observe("answer", call, at)
 
-    def _bridged(self, event: catalogue.CallBridged) -> None:
-        call = self._calls.get(event.call_uuid)
+    def call_bridged(self, call_id: str) -> None:
+        """Note that both legs hear each other."""
+        call = self._calls.get(call_id)
         if call is not None:
             call.state = "bridged"
 
-    def _over(self, event: catalogue.CallEnded) -> None:
-        call = self._calls.pop(event.call_uuid, None)
+    def call_ended(self, call_id: str, disposition: str, reason: str, duration_s: float) -> None:
+        """Count a call that has ended."""
+        call = self._calls.pop(call_id, None)
         direction = SERVICE if call is None else call.direction
-        self._ended[direction, event.disposition, event.reason] += 1
+        self._ended[direction, disposition, reason] += 1
         if call is not None and call.is_answered:
-            self._durations.observe(event.duration_seconds)
+            self._durations.observe(duration_s)
 
-    def _observe(self, stage: str, call: _Underway, event: Event) -> None:
-        self.setup[stage].observe(max(event.event_time - call.received_at, 0.0))
+    def _observe(self, stage: str, call: _Underway, at: float) -> None:
+        self.setup[stage].observe(max(at - call.received_at, 0.0))
 
     # --- Sessions and registrations ---------------------------------------------------------------------------------
 
-    def _session_created(self, event: catalogue.SessionCreated) -> None:
+    def session_created(self) -> None:
+        """Count a media session."""
         self._sessions += 1
 
-    def _session_started(self, event: catalogue.SessionStarted) -> None:
-        call = self._calls.get(event.call_uuid)
+    def session_started(self, call_id: str, at: float) -> None:
+        """Note the first packet of a party."""
+        call = self._calls.get(call_id)
         if call is not None and not call.has_media:
             call.has_media = True
-            self._observe("media", call, event)
+            self._observe("media", call, at)
 
-    def _session_silent(self, event: catalogue.SessionInactive) -> None:
+    def session_silent(self) -> None:
+        """Count a party that fell silent."""
         self._silent += 1
 
-    def _session_over(self, event: catalogue.SessionDestroyed) -> None:
-        self._packets["received"] += event.packets_received
-        self._packets["sent"] += event.packets_sent
-        self._lost += event.packets_lost
-        if event.packets_received:
-            self._jitter.observe(event.jitter_ms / 1000)
+    def session_ended(self, stats: pb.SessionStats | None) -> None:
+        """Add up what a session counted, if that is known."""
+        if stats is None:
+            return
+        received = stats.packets_received
+        self._lost += stats.packets_lost
+        self._packets["sent"] += stats.packets_sent
+        if received:
+            self._packets["received"] += received
+            self._jitter.observe(stats.jitter_ms / 1000)
 
-    def _registration(self, event: catalogue.RegistrationEvent) -> None:
-        self._registrations[_REGISTRATIONS[type(event)]] += 1
+    def binding_changed(self, event: BindingEvent, _binding: Binding) -> None:
+        """Count a change of a binding."""
+        self._registrations[_REGISTRATIONS[event]] += 1

@@ -7,14 +7,13 @@ Knows every part and changes none. Invariant: reading takes well under a millise
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sized
+from collections.abc import Iterable, Sized
 from typing import Any, Protocol
 
 from signaling.metering.calls import CallMeter
 from signaling.metering.traffic import Traffic
 from signaling.node import SipNode
 from signaling.redis_link import RedisLink
-from switchboard.events import EventBus
 from switchboard.metrics.catalogue import CATALOGUE
 from switchboard.metrics.exposition import to_plain
 from switchboard.metrics.numbers import LagMeter, Readings
@@ -52,7 +51,7 @@ class SignalingMeter:
     """The figures of one node.
 
     Args:
-        bus: told of calls, sessions and registrations.
+        counter: what counted calls, sessions and registrations.
         node: SIP messages, transactions and dialogs; counts its traffic here from now on.
         calls: tells whether the node stops.
         location: the bindings.
@@ -67,7 +66,7 @@ class SignalingMeter:
     def __init__(
         self,
         *,
-        bus: EventBus,
+        counter: CallMeter,
         node: SipNode,
         calls: _Calls,
         location: Sized,
@@ -78,7 +77,7 @@ class SignalingMeter:
         dependencies: Callable[[], dict[tuple[str, ...], float]] = dict,
         publisher: _Publisher | None = None,
     ) -> None:
-        self._bus = bus
+        self._counter = counter
         self._node = node
         self._calls = calls
         self._location = location
@@ -88,14 +87,11 @@ class SignalingMeter:
         self._redis = redis
         self._dependencies = dependencies
         self._publisher = publisher
-        self._meter = CallMeter()
-        self._traffic = Traffic(self._meter.setup["trying"])
+        self._traffic = Traffic(counter.setup["trying"])
         self._lag = LagMeter(node.loop)
-        self._unsubscribe: Callable[[], None] | None = None
 
     def start(self) -> None:
         """Begin to count."""
-        self._unsubscribe = self._bus.subscribe(self._meter)
         self._node.traffic = self._traffic
         self._lag.start()
 
@@ -103,15 +99,12 @@ class SignalingMeter:
         """Stop counting."""
         self._lag.stop()
         self._node.traffic = None
-        if self._unsubscribe is not None:
-            self._unsubscribe()
-            self._unsubscribe = None
 
     def read(self) -> Readings:
         """Return every figure of the role."""
         endpoint = self._node.endpoint
         return {
-            **self._meter.read(),
+            **self._counter.read(),
             **self._traffic.read(),
             "switchboard_stopping": {(): float(self._calls.closing)},
             "switchboard_sip_transactions": {

@@ -25,6 +25,7 @@ from signaling.calls.verbs import VERBS
 from signaling.changes import Changes
 from signaling.configuration import AccountInfo, UserInfo
 from signaling.mediapool import MediaError, NodeLost, NoMediaNode
+from signaling.metering.calls import CallMeter
 from switchboard.events import EventBus
 
 ACCOUNT = AccountInfo(
@@ -161,6 +162,7 @@ class World:
     """Legs to phones of the caller, in a call that the API asked for."""
     bus: EventBus = field(default_factory=lambda: EventBus("sip-1"))
     changes: Changes = field(default_factory=Changes)
+    counter: CallMeter = field(default_factory=CallMeter)
     random_bytes: Callable[[int], bytes] = lambda count: bytes(range(count))
 
     async def resolve(self, target: UserTarget | SipTarget, request: CallRequest) -> Sequence[Destination]:
@@ -256,6 +258,7 @@ class World:
             make_leg=self.make_leg,
             make_caller_leg=self.make_caller_leg,
             verbs=VERBS,
+            counter=self.counter,
             bus=self.bus,
             changes=self.changes,
         )

@@ -1,23 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is counted of real calls as their events tell of them."""
+"""What is counted of calls as they happen."""
 
 from typing import Any
 
 import pytest
 
 from cdrs.record import EndReason
+from media.control.gen import rtpmanager_pb2 as pb
 from signaling.calls.events import Acknowledged, Answer, HangUp, Ring
 from signaling.calls.tests.world import DIAL, World
+from signaling.location import BindingEvent
 from signaling.metering.calls import CallMeter
-from switchboard.events import CATALOGUE
-from switchboard.events.tests.samples import sample
 from switchboard.metrics.exposition import render
 
 
 def metered() -> tuple[World, CallMeter]:
-    world, meter = World(), CallMeter()
-    world.bus.subscribe(meter)
-    return world, meter
+    world = World()
+    return world, world.counter
 
 
 def read(meter: CallMeter, name: str) -> dict[tuple, Any]:
@@ -71,23 +70,16 @@ async def test_a_caller_that_is_rung_first_answers_nothing():
     assert sum(read(meter, "call_duration_seconds")[()].counts) == 0
 
 
-def at(event_type: str, time_s: float, **given: Any) -> Any:
-    return sample(event_type, call_uuid="call", event_time=time_s, **given)
-
-
 def test_each_stage_of_the_setup_is_measured_once():
     meter = CallMeter()
-    for event in (
-        at("call.received", 100.0),
-        at("call.dialing", 100.1, target="sip:bob@elsewhere.test"),
-        at("call.ringing", 100.5),
-        at("call.ringing", 101.0),
-        at("call.answered", 104.0),
-        at("call.answered", 105.0),
-        at("session.started", 104.25),
-        at("session.started", 106.0),
-    ):
-        meter(event)
+    meter.call_received("call", "phone", 100.0)
+    meter.call_dialing("call", "sip:bob@elsewhere.test")
+    meter.call_ringing("call", "B", 100.5)
+    meter.call_ringing("call", "B", 101.0)
+    meter.call_answered("call", "B", 104.0)
+    meter.call_answered("call", "B", 105.0)
+    meter.session_started("call", 104.25)
+    meter.session_started("call", 106.0)
     setup = read(meter, "call_setup_seconds")
     assert {stage: each.total for (stage,), each in setup.items()} == pytest.approx(
         {"trying": 0.0, "ringing": 0.5, "answer": 4.0, "media": 4.25}
@@ -97,33 +89,58 @@ def test_each_stage_of_the_setup_is_measured_once():
 
 def test_a_clock_that_steps_back_measures_nothing_below_zero():
     meter = CallMeter()
-    meter(at("call.received", 100.0))
-    meter(at("call.ringing", 90.0))
+    meter.call_received("call", "phone", 100.0)
+    meter.call_ringing("call", "B", 90.0)
     assert read(meter, "call_setup_seconds")["ringing",].total == 0
 
 
 def test_packets_loss_and_jitter_of_ended_sessions_add_up():
     meter = CallMeter()
     for jitter_ms in (4.0, 40.0):
-        meter(
-            at(
-                "session.destroyed",
-                1.0,
-                packets_received=50,
-                packets_sent=40,
-                packets_lost=2,
-                jitter_ms=jitter_ms,
-            )
+        meter.session_ended(
+            pb.SessionStats(packets_received=50, packets_sent=40, packets_lost=2, jitter_ms=jitter_ms)
         )
-    meter(at("session.destroyed", 1.0, packets_received=0, packets_sent=0, packets_lost=0, jitter_ms=0.0))
+    meter.session_ended(pb.SessionStats())
+    meter.session_ended(None)
     assert read(meter, "session_packets_total") == {("received",): 100, ("sent",): 80}
     assert read(meter, "session_packets_lost_total") == {(): 4}
     jitter = read(meter, "session_jitter_seconds")[()]
     assert (sum(jitter.counts), jitter.total) == (2, pytest.approx(0.044))
 
 
-@pytest.mark.parametrize("event_type", CATALOGUE)
-def test_any_event_may_come_at_any_time(event_type):
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("call_dialing", ("user/1001",)),
+        ("call_ringing", ("B", 1.0)),
+        ("call_answered", (None, 1.0)),
+        ("call_bridged", ()),
+        ("call_ended", ("ANSWERED", "normal", 1.0)),
+        ("session_started", (1.0,)),
+    ],
+)
+def test_anything_may_be_told_of_a_call_that_nobody_knows(name, told):
     meter = CallMeter()
-    meter(sample(event_type, call_uuid="never heard of"))
+    getattr(meter, name)("never heard of", *told)
+    assert read(meter, "calls") == {}
     assert render(meter.read())
+
+
+def test_changes_of_bindings_are_counted_by_kind():
+    meter = CallMeter()
+    for event in (*BindingEvent, BindingEvent.REFRESHED):
+        meter.binding_changed(event, None)
+    assert read(meter, "registration_events_total") == {
+        ("registered",): 1,
+        ("refreshed",): 2,
+        ("unregistered",): 1,
+        ("expired",): 1,
+    }
+
+
+async def test_it_counts_without_a_reader_of_events():
+    world, meter = metered()
+    world.start(DIAL)
+    await world.settle()
+    assert not world.bus.active
+    assert read(meter, "sessions_created_total") == {(): 2}

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
+from signaling.metering.calls import CallMeter
 from signaling.metering.meter import SignalingMeter
-from switchboard.events import EventBus
-from switchboard.events.tests.samples import sample
 from switchboard.metrics.catalogue import of_role
 from switchboard.metrics.exposition import from_plain, render
 
@@ -25,7 +24,7 @@ async def node() -> Any:
     )
 
 
-def meter_of(node: Any, bus: EventBus, **changed: Any) -> SignalingMeter:
+def meter_of(node: Any, counter: CallMeter | None = None, **changed: Any) -> SignalingMeter:
     parts: dict[str, Any] = {
         "calls": SimpleNamespace(closing=False),
         "location": {"a": 1, "b": 2},
@@ -36,17 +35,17 @@ def meter_of(node: Any, bus: EventBus, **changed: Any) -> SignalingMeter:
         "journal": SimpleNamespace(unwritten=1, lost=0, problem=None),
         "writer": SimpleNamespace(backlog=5, problem="CDRs wait in the journal"),
     }
-    return SignalingMeter(bus=bus, node=node, **{**parts, **changed})
+    return SignalingMeter(counter=counter or CallMeter(), node=node, **{**parts, **changed})
 
 
 async def test_it_shows_every_figure_of_the_role_and_no_other(node):
-    readings = meter_of(node, EventBus("n1")).read()
+    readings = meter_of(node).read()
     assert set(readings) == {metric.name for metric in of_role("signaling")}
     assert render(readings)
 
 
 async def test_gauges_are_those_of_the_parts(node):
-    readings = meter_of(node, EventBus("n1")).read()
+    readings = meter_of(node).read()
     assert readings["switchboard_sip_transactions"] == {("client",): 2, ("server",): 3}
     assert readings["switchboard_registrations"] == {(): 2}
     assert readings["switchboard_cdr_problem"] == {("journal",): 0, ("delivery",): 1}
@@ -55,20 +54,24 @@ async def test_gauges_are_those_of_the_parts(node):
     assert readings["switchboard_rtpmanager_ports_left"] == {("m1",): 46}
 
 
-async def test_it_counts_between_start_and_stop(node):
-    bus = EventBus("n1")
-    meter = meter_of(node, bus)
+async def test_traffic_is_counted_between_start_and_stop(node):
+    meter = meter_of(node)
     meter.start()
-    assert node.traffic is not None
-    bus.publish(sample("call.received", call_uuid="1"))
+    node.traffic.received(b"INVITE sip:bob@acme.test SIP/2.0")
     meter.stop()
-    bus.publish(sample("call.received", call_uuid="2"))
+    assert node.traffic is None
+    assert meter.read()["switchboard_sip_requests_total"]["in", "INVITE"] == 1
+
+
+async def test_it_shows_what_was_counted_of_calls(node):
+    counter = CallMeter()
+    meter = meter_of(node, counter)
+    counter.call_received("1", "phone", 1.0)
     assert meter.read()["switchboard_calls_started_total"] == {("phone",): 1}
-    assert (node.traffic, bus.active) == (None, False)
 
 
 async def test_another_process_gets_the_same(node):
-    meter = meter_of(node, EventBus("n1"))
+    meter = meter_of(node)
     answer = json.loads(json.dumps(meter.answer({})))
     assert render(from_plain(answer["readings"]), answer["pid"]).count(b"# HELP switchboard_") == len(
         of_role("signaling")
