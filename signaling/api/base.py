@@ -34,8 +34,9 @@ class LiveView(APIView):
 
         Raises:
             Unavailable: there is no complete picture of it now.
+            CommandRefused: nobody had looked at it for long, and the SIP process does not tell it again.
         """
-        mirror = current().mirror
+        mirror = current().look()
         if not mirror.complete:
             raise Unavailable("The signaling process is not connected.")
         return mirror

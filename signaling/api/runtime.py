@@ -7,11 +7,15 @@ Set once at the start of the process; tests set their own.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from signaling.live.commands import CommandRefused
 from signaling.live.mirror import Mirror
+from signaling.live.watch import Watch
+
+T = TypeVar("T")
 
 COMMAND_WAIT_S = 10.0
 """Longer than the link waits for an answer, so that its refusal is what a caller gets."""
@@ -20,7 +24,7 @@ COMMAND_WAIT_S = 10.0
 class Link(Protocol):
     """Carries commands to the SIP process."""
 
-    async def call(self, name: str, wait_s: float = ..., **arguments: Any) -> dict[str, Any]:
+    def call(self, name: str, wait_s: float = ..., **arguments: Any) -> Coroutine[Any, Any, dict[str, Any]]:
         """Return the result of a command; raises `CommandRefused`."""
         ...
 
@@ -36,6 +40,18 @@ class Runtime:
     max_queued: int = 1000
     streams: set[object] = field(default_factory=set)
     """Readers of the event stream that are connected now; changed on the loop only."""
+    watch: Watch | None = None
+    """Lets the mirror sleep; None: it never does."""
+
+    def look(self) -> Mirror:
+        """Return the mirror to a thread, up to date.
+
+        Raises:
+            CommandRefused: it slept, and the SIP process does not wake it.
+        """
+        if self.watch is not None and self.watch.look():
+            self.wait_for(self.watch.wake())
+        return self.mirror
 
     def command(self, name: str, **arguments: Any) -> dict[str, Any]:
         """Give a command from a thread and return its result.
@@ -43,7 +59,15 @@ class Runtime:
         Raises:
             CommandRefused: it cannot be done.
         """
-        future = asyncio.run_coroutine_threadsafe(self.link.call(name, **arguments), self.loop)
+        return self.wait_for(self.link.call(name, **arguments))
+
+    def wait_for(self, answer: Coroutine[Any, Any, T]) -> T:
+        """Return from a thread what a coroutine on the loop returns.
+
+        Raises:
+            CommandRefused: it does not return in time, or raises this itself.
+        """
+        future = asyncio.run_coroutine_threadsafe(answer, self.loop)
         try:
             return future.result(COMMAND_WAIT_S)
         except TimeoutError:

@@ -6,6 +6,7 @@ Invariant: no event is handed out but to somebody who may see its account at tha
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from accounts.choices import Permission
 from accounts.tenancy import NOBODY, Access
 from accounts.tokens import TokenRefused
 from signaling.api.runtime import Runtime
+from signaling.live.commands import CommandRefused
 from signaling.live.mirror import GAP, Tenants
 from signaling.live.subscription import Dropped, EventDict
 from switchboard.events import CATALOGUE
@@ -131,6 +133,7 @@ class EventStream:
         subscription = None
         try:
             await self._check_access()
+            await self._wake()
             subscription = runtime.mirror.subscribe(self.accepts, self._wish.last_id, runtime.max_queued)
             while True:
                 event = await subscription.next(KEEP_ALIVE_S)
@@ -153,6 +156,12 @@ class EventStream:
         if tenant_id is None:
             return self._access.accounts_with(Permission.VIEW_LIVE) is None
         return self._access.may(Permission.VIEW_LIVE, tenant_id)
+
+    async def _wake(self) -> None:
+        if self._runtime.watch is not None:
+            # Without the SIP process there is a stream all the same: its events begin when that is back.
+            with contextlib.suppress(CommandRefused):
+                await self._runtime.watch.wake()
 
     async def _check_access(self) -> None:
         now = self._clock()

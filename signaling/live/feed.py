@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The feed of the live state: a Unix socket on which the SIP process tells what is and what changes.
 
-Notes of changes and events are collected for a moment and packed once for all readers. Invariants: without a reader
+Notes of changes and events are collected for a moment and packed once for all readers. A reader may sleep: then it
+gets the status and the RTP managers alone, until it asks for a new picture. Invariants: without a reader that is awake
 nothing is collected; the last row that a reader gets of a thing is that thing as it is; nothing that a reader does or
 does not do makes a call wait.
 """
@@ -11,8 +12,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from signaling.live.commands import CommandTable
 from signaling.live.paths import socket_address
 from signaling.live.reader import FeedReader
 from signaling.live.source import LiveSource
-from signaling.live.tables import VERSION, Kind, Row
+from signaling.live.tables import RTPMANAGERS, SLEEP, VERSION, WAKE, Kind, Row
 from switchboard.events import Event, EventBus
 from switchboard.events.catalogue import values_of
 
@@ -82,6 +84,7 @@ class Feed:
         self._loop = asyncio.get_running_loop()
         self._packer = msgpack.Packer(use_bin_type=True, autoreset=True)
         self._readers: dict[FeedReader, None] = {}
+        self._awake: dict[FeedReader, None] = {}
         self._events: list[tuple[Any, ...]] = []
         self._flush_timer: asyncio.TimerHandle | None = None
         self._status_timer: asyncio.TimerHandle | None = None
@@ -124,7 +127,7 @@ class Feed:
             self._events = []
             messages += events
         if messages:
-            self._broadcast(messages)
+            self._broadcast(messages, self._awake)
 
     # --- For readers ----------------------------------------------------------------------------------------------
 
@@ -132,18 +135,36 @@ class Feed:
         """Take a reader in and greet it; False when there are too many."""
         if len(self._readers) >= self._config.max_readers:
             return False
-        if not self._readers:
-            self._begin()
         self._readers[reader] = None
+        self._watch(reader)
+        if self._status_timer is None:
+            self._tell_status()
         self.send(reader, [(Kind.HELLO, VERSION, self._about), (Kind.STATUS, self._status())])
         return True
 
     def leave(self, reader: FeedReader) -> None:
-        """Forget a reader; with the last one the collecting ends."""
-        if reader in self._readers:
-            del self._readers[reader]
-            if not self._readers:
-                self._end()
+        """Forget a reader; with the last one that is awake the collecting ends."""
+        self._readers.pop(reader, None)
+        self._unwatch(reader)
+        if not self._readers and self._status_timer is not None:
+            self._status_timer.cancel()
+            self._status_timer = None
+
+    def sleep(self, reader: FeedReader) -> None:
+        """Tell a reader no more than that the process is there, and which RTP managers are."""
+        self._unwatch(reader)
+        reader.stop_painting()
+        here = takewhile(lambda entry: entry[0] == RTPMANAGERS.name, self._source.everything())
+        self.send(reader, [(Kind.ROWS, RTPMANAGERS.name, [row for _, row in here]), (Kind.READY,)])
+
+    def wake(self, reader: FeedReader, done: Callable[[], None]) -> None:
+        """Tell a reader everything again, and from now on what changes; ``done`` is called when it has been told."""
+        if reader in self._awake:
+            done()
+            return
+        self._watch(reader)
+        self.send(reader, [(Kind.AGAIN,)])
+        reader.paint(self.picture(), done)
 
     def picture(self) -> Iterator[tuple[str, Row]]:
         """Return everything that is, as (table, row), made while it is read."""
@@ -160,23 +181,34 @@ class Feed:
             self.flush()  # what the command changed is told before its answer
             self.send(reader, [(Kind.ANSWER, number, succeeded, result)])
 
-        self._commands.execute(name, arguments, answer)
+        if name == SLEEP:
+            self.sleep(reader)
+            answer(True, {})
+        elif name == WAKE:
+            self.wake(reader, lambda: answer(True, {}))
+        else:
+            self._commands.execute(name, arguments, answer)
 
     # --- Inside ---------------------------------------------------------------------------------------------------
 
-    def _begin(self) -> None:
-        self._unsubscribe = self._bus.subscribe(self._on_event)
-        self._source.begin(self._wake)
-        self._tell_status()
+    def _watch(self, reader: FeedReader) -> None:
+        if not self._awake:
+            self._unsubscribe = self._bus.subscribe(self._on_event)
+            self._source.begin(self._wake)
+        self._awake[reader] = None
 
-    def _end(self) -> None:
+    def _unwatch(self, reader: FeedReader) -> None:
+        if reader not in self._awake:
+            return
+        del self._awake[reader]
+        if self._awake:
+            return
         self._source.end()
         if self._unsubscribe is not None:
             self._unsubscribe()
-        for timer in (self._flush_timer, self._status_timer):
-            if timer is not None:
-                timer.cancel()
-        self._flush_timer = self._status_timer = self._unsubscribe = None
+        if self._flush_timer is not None:
+            self._flush_timer.cancel()
+        self._flush_timer = self._unsubscribe = None
         self._events = []
 
     def _on_event(self, event: Event) -> None:
@@ -192,12 +224,12 @@ class Feed:
         now = self._loop.time()
         for reader in list(self._readers):
             reader.check(now)
-        self._broadcast([(Kind.STATUS, self._status()), *self._source.polled()])
+        self._broadcast([(Kind.STATUS, self._status()), *self._source.polled()], self._readers)
 
-    def _broadcast(self, messages: list[tuple[Any, ...]]) -> None:
+    def _broadcast(self, messages: list[tuple[Any, ...]], readers: Iterable[FeedReader]) -> None:
         for first in range(0, len(messages), FRAME):
             data = self._pack(messages[first : first + FRAME])
-            for reader in list(self._readers):
+            for reader in list(readers):
                 reader.write(data, self._config.max_unread_bytes)
 
     def _pack(self, messages: list[tuple[Any, ...]]) -> bytes:

@@ -51,6 +51,8 @@ class Mirror:
         """Its last status."""
         self.complete = False
         """Whether the tables hold everything."""
+        self.asleep = False
+        """Whether only the status and the RTP managers are kept up to date, as nobody looks."""
         self._clock, self._wall = clock, wall
         self._status_at = float("-inf")
         self._tables: dict[str, dict[Any, LiveRow]] = {name: {} for name in TABLES}
@@ -85,6 +87,8 @@ class Mirror:
             self.status, self._status_at = message[1], self._clock()
         elif kind == Kind.READY:
             self._tables, self.complete = self._next, True
+        elif kind == Kind.AGAIN:
+            self._next = {name: {} for name in TABLES}
         elif kind == Kind.HELLO:
             self._begin(message[1], message[2])
 
@@ -93,9 +97,16 @@ class Mirror:
         self.complete = False
         self._next = {name: {} for name in TABLES}
 
+    def sleep(self) -> None:
+        """Note that what happens from now on is missed: nobody can go on after the events that are known."""
+        self.asleep = True
+        self._events.clear()
+        self._number_of.clear()
+
     def _begin(self, version: int, about: dict[str, Any]) -> None:
         if version != VERSION:
             raise FeedMismatch(f"the feed has version {version}, this reader {VERSION}")
+        self.asleep = False
         known = self.about.get("boot_id")
         self.about = about
         self.lost()

@@ -8,7 +8,7 @@ that does not keep up is dropped with a reason in the log and may come back for 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 import msgpack
@@ -41,6 +41,7 @@ class FeedReader(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._unpacker = msgpack.Unpacker(max_buffer_size=MAX_COMMAND_BYTES, raw=False)
         self._picture: Iterator[tuple[str, Row]] | None = None
+        self._painted: Callable[[], None] | None = None
         self._paused_at: float | None = None
 
     # --- From the socket ------------------------------------------------------------------------------------------
@@ -51,13 +52,12 @@ class FeedReader(asyncio.Protocol):
         if not self._feed.join(self):
             self.drop("too many readers")
             return
-        self._picture = self._feed.picture()
-        self._loop.call_soon(self._paint)
+        self.paint(self._feed.picture())
 
     def connection_lost(self, error: Exception | None) -> None:
         """Forget the reader."""
         self._transport = None
-        self._picture = None
+        self._picture = self._painted = None
         self._feed.leave(self)
 
     def data_received(self, data: bytes) -> None:
@@ -91,6 +91,18 @@ class FeedReader(asyncio.Protocol):
             return
         transport.write(data)
 
+    def paint(self, picture: Iterator[tuple[str, Row]], painted: Callable[[], None] | None = None) -> None:
+        """Send a picture in pieces; ``painted`` is called after the last one."""
+        self._picture, self._painted = picture, painted
+        self._loop.call_soon(self._paint)
+
+    def stop_painting(self) -> None:
+        """Send no more of the picture; whoever waits for it is told that this is all."""
+        self._picture = None
+        painted, self._painted = self._painted, None
+        if painted is not None:
+            painted()
+
     def check(self, now: float) -> None:
         """Drop the reader when it has taken nothing for long."""
         if self._paused_at is not None and now - self._paused_at > STALLED_S:
@@ -109,7 +121,7 @@ class FeedReader(asyncio.Protocol):
             transport, self._transport = self._transport, None
             transport.abort()
 
-    # --- The first picture ----------------------------------------------------------------------------------------
+    # --- The picture ----------------------------------------------------------------------------------------------
 
     def _paint(self) -> None:
         """Send a piece of the picture and come back for the next."""
@@ -133,5 +145,7 @@ class FeedReader(asyncio.Protocol):
         if self._picture is None:
             messages.append((Kind.READY,))
         self._feed.send(self, messages)
-        if self._picture is not None:
+        if self._picture is None:
+            self.stop_painting()
+        else:
             self._loop.call_soon(self._paint)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the feed; both ends come from one installation, so another version means that one of them is stale."""
 
 Row = tuple[Any, ...]
@@ -154,3 +154,11 @@ class Kind:
     """status (dict): once a second."""
     ANSWER = 6
     """command id, whether it succeeded, result (dict)."""
+    AGAIN = 7
+    """A new picture follows and takes the place of what is known once READY comes."""
+
+
+SLEEP: Final = "sleep"
+"""Command to the feed itself: tell this reader no more but the status and the RTP managers."""
+WAKE: Final = "wake"
+"""Command to the feed itself: tell this reader everything again; answered when that is done."""

@@ -57,8 +57,8 @@ a client sends is not read.
 | `account` | id or domain of one account |
 | `last_event_id` | the last event that the client got: those after it come first (also as the header `Last-Event-ID`) |
 
-The last 10,000 events (`EVENTS_KEPT`) are kept for clients that come back. Three messages are about the stream itself; they have no
-`event_id`:
+The last 10,000 events (`EVENTS_KEPT`) are kept for clients that come back, until nobody has read anything of the live API for ten
+minutes: what happens then is told to nobody, and costs nothing. Three messages are about the stream itself; they have no `event_id`:
 
 | message | meaning |
 | --- | --- |

@@ -7,8 +7,9 @@ Each account has a row of every kind with its mark in it, so that a leak shows i
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from accounts.tests.people import People
 from signaling.api.runtime import Runtime
@@ -18,6 +19,8 @@ from signaling.live.tables import CALLS, DIALOGS, REGISTRATIONS, RTPMANAGERS, SE
 from switchboard.events.catalogue import values_of
 from switchboard.events.tests.samples import sample
 from switchboard.tests.world import MARKS
+
+T = TypeVar("T")
 
 NOW = 1_700_000_000.0
 
@@ -40,8 +43,8 @@ class FakeLink:
 class DirectRuntime(Runtime):
     """A runtime whose commands are answered at once, in the thread that asks."""
 
-    def command(self, name: str, **arguments: Any) -> dict[str, Any]:
-        return asyncio.run(self.link.call(name, **arguments))
+    def wait_for(self, answer: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run(answer)
 
 
 @dataclass

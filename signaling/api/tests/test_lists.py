@@ -9,7 +9,9 @@ import pytest
 
 from accounts.tests.rest import Rest
 from signaling.api.tests.live_world import NOW, registration
-from signaling.live.tables import REGISTRATIONS, Kind
+from signaling.live.commands import CommandRefused
+from signaling.live.tables import REGISTRATIONS, WAKE, Kind
+from signaling.live.watch import Watch
 
 PROMISED = {
     "registrations": {"aor", "contact", "expires", "registered_at", "expires_at", "user_agent"},
@@ -202,3 +204,26 @@ def test_the_ui_role_sees_everything(filled, settings, client):
 def test_an_address_that_does_not_exist_answers_in_the_one_shape(root):
     answer = root.get("nothing-here")
     assert (answer.status, answer.body["code"]) == (404, "NOT_FOUND")
+
+
+def test_the_first_look_after_a_long_time_wakes_the_mirror(filled, root):
+    filled.runtime.watch = Watch(filled.mirror, filled.link.call)
+    filled.mirror.sleep()
+    for _ in range(2):
+        assert root.get("calls").body["total"] == 2
+    assert filled.link.given == [(WAKE, {})]
+
+
+def test_a_mirror_that_cannot_be_woken_is_not_shown(filled, root):
+    filled.runtime.watch = Watch(filled.mirror, filled.link.call)
+    filled.mirror.sleep()
+    filled.link.refusals[WAKE] = CommandRefused(503, "The signaling process is not connected.")
+    answer = root.get("calls")
+    assert (answer.status, answer.body["error"]) == (503, "The signaling process is not connected.")
+
+
+def test_health_wakes_nobody(filled, root):
+    filled.runtime.watch = Watch(filled.mirror, filled.link.call)
+    filled.mirror.sleep()
+    assert root.get("health").status == 200
+    assert filled.link.given == []

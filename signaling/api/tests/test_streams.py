@@ -14,9 +14,12 @@ from accounts.tenancy import Access
 from accounts.tokens import TokenRefused
 from signaling.api import sse
 from signaling.api.streams import BadWish, EventStream, TooManyStreams, Wish, read_wish
+from signaling.live.commands import CommandRefused
 from signaling.live.mirror import GAP
 from signaling.live.subscription import Dropped
+from signaling.live.tables import WAKE
 from signaling.live.tests.worlds import until
+from signaling.live.watch import Watch
 from switchboard.events import CATALOGUE
 
 # Rights are asked for where the database may be asked; these tests answer without it.
@@ -69,6 +72,25 @@ async def test_no_kind_of_event_reaches_another_account(live, event_type):
     for tenant in ("beta", None):
         live.publish(event_type, tenant_id=tenant)
     own = live.publish(event_type, tenant_id="alpha")
+    assert await reader.next_id() == own
+
+
+async def test_a_reader_wakes_a_mirror_that_sleeps(live):
+    live.runtime.watch = Watch(live.mirror, live.link.call)
+    live.mirror.sleep()
+    reader = await Reader(live).begin()
+    assert [name for name, _ in live.link.given] == [WAKE]
+    assert not live.mirror.asleep
+    own = live.publish(tenant_id="alpha")
+    assert await reader.next_id() == own
+
+
+async def test_without_the_sip_process_there_is_a_stream_that_begins_when_it_is_back(live):
+    live.runtime.watch = Watch(live.mirror, live.link.call)
+    live.mirror.sleep()
+    live.link.refusals[WAKE] = CommandRefused(503, "The signaling process is not connected.")
+    reader = await Reader(live).begin()
+    own = live.publish(tenant_id="alpha")
     assert await reader.next_id() == own
 
 

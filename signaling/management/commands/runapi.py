@@ -83,19 +83,21 @@ def start_mirror() -> None:
     from signaling.api.runtime import Runtime, set_runtime
     from signaling.live.link import FeedLink
     from signaling.live.mirror import Mirror
+    from signaling.live.watch import Watch
 
     mirror = Mirror(max_events=settings.EVENTS_KEPT)
     link = FeedLink(settings.LIVE_SOCKET, mirror)
-    set_runtime(
-        Runtime(
-            mirror=mirror,
-            link=link,
-            loop=asyncio.get_running_loop(),
-            max_streams=settings.MAX_EVENT_STREAMS,
-            max_queued=settings.EVENTS_QUEUED,
-        )
+    runtime = Runtime(
+        mirror=mirror,
+        link=link,
+        loop=asyncio.get_running_loop(),
+        max_streams=settings.MAX_EVENT_STREAMS,
+        max_queued=settings.EVENTS_QUEUED,
     )
+    runtime.watch = Watch(mirror, link.call, is_read=lambda: bool(runtime.streams))
+    set_runtime(runtime)
     link.start()
+    runtime.watch.start()
     os.nice(NICENESS)
     log.info("live API ready", http=f"{settings.API_BIND}:{settings.API_PORT}")
 
