@@ -7,7 +7,7 @@ Knows every part and changes none. Invariant: reading takes well under a millise
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sized
+from collections.abc import Callable, Iterable, Sized
 from typing import Any, Protocol
 
 from signaling.metering.calls import CallMeter

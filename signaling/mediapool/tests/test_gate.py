@@ -174,7 +174,7 @@ async def test_what_is_urgent_shortens_the_wait_of_what_is_not(writer, clock):
     writer.gate.request(is_patient=True, is_unanswered=True)
     writer.gate.request(is_patient=False, is_unanswered=True)
     writer.gate.request(is_patient=False, is_unanswered=True)
-    await clock.pass_by(HOLD_S)
+    await clock.pass_by(PACE_S)
     assert writer.writes == 2
     await clock.pass_by(PATIENCE_S)
     assert writer.writes == 2
