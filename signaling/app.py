@@ -46,8 +46,8 @@ from signaling.metering.meter import SignalingMeter
 from signaling.nats_adapter import open_nats
 from signaling.node import SipNode
 from signaling.reception import Reception
-from signaling.redis_link import RedisLink
 from signaling.registrar import Registrar
+from signaling.shared.sharing import NodeSharing
 from signaling.sip import Flow
 from signaling.sip.endpoint import Endpoint
 from signaling.sip.tokens import TokenSource
@@ -99,8 +99,8 @@ class SignalingApp:
             on_commit=self.writer.wake,
         )
         self.location = Location()
-        self.location_store = LocationStore(self.location, RegistrationTable(config.node_id))
-        self.redis = None if config.redis is None else RedisLink(config.redis)
+        table = RegistrationTable(config.node_id, own_only=config.sharing is not None)
+        self.location_store = LocationStore(self.location, table)
         self.changes = Changes()
         self.pool = MediaPool(config.rtpmanagers, security=config.grpc_security)
         guard = MemoryGuard(config.guard)
@@ -111,6 +111,8 @@ class SignalingApp:
             on_connection_lost=self._on_lost,
             on_send_failed=self._on_lost,
         )
+        self.sharing = self._share(config)
+        self.redis = None if self.sharing is None else self.sharing.link
         endpoint = Endpoint(
             sent_by=lambda flow: self.transport.advertised(flow.remote[0], flow.transport),
             tokens=tokens,
@@ -121,7 +123,8 @@ class SignalingApp:
         self.node = SipNode(endpoint, self.transport, tokens, loop, self.changes)
         counter = CallMeter()
         self.location.on_change.append(counter.binding_changed)
-        outbound = Outbound(self.node, self.directory, self.location)
+        other_nodes = None if self.sharing is None else self.sharing.phones
+        outbound = Outbound(self.node, self.directory, self.location, other_nodes)
         self.calls = CallManager(
             CallServices(
                 loop=loop,
@@ -151,7 +154,7 @@ class SignalingApp:
         self.reception = Reception(
             self.node,
             authenticator,
-            Registrar(self.location, config.registrar),
+            Registrar(self.location, config.registrar, self.sharing),
             self.directory,
             self.calls,
         )
@@ -213,9 +216,9 @@ class SignalingApp:
         # Early, so that health tells what a start waits for.
         await self.live.start()
         await self.directory.start()
-        if self.redis is not None:
-            await self.redis.start()
         await self._restore_bindings()
+        if self.sharing is not None:
+            await self.sharing.start()
         await self.pool.start()
         await self._wait_for_media()
         self.meter.start()
@@ -227,6 +230,8 @@ class SignalingApp:
         """Hang up, keep the records, and leave."""
         if self._housekeeper is not None:
             self._housekeeper.cancel()
+        if self.sharing is not None:
+            await self.sharing.leave()
         await self.calls.shut_down(HANG_UP_GRACE_S)
         await self.transport.stop()
         self.meter.stop()
@@ -234,8 +239,8 @@ class SignalingApp:
         await self.live.stop()
         await self.pool.stop()
         await self.location_store.stop()
-        if self.redis is not None:
-            await self.redis.stop()
+        if self.sharing is not None:
+            await self.sharing.stop()
         await self.directory.stop()
         await self.journal.close()
         await asyncio.to_thread(self.writer.stop)
@@ -270,6 +275,12 @@ class SignalingApp:
 
     # --- Between the parts --------------------------------------------------------------------------------------
 
+    def _share(self, config: SignalingConfig) -> NodeSharing | None:
+        if config.sharing is None:
+            return None
+        clock = asyncio.get_running_loop().time
+        return NodeSharing(config.sharing, self.location, self.transport, now=clock, limits=config.parse)
+
     def _import_dialplan(self) -> None:
         """Import the dialplan file if it changed; runs in the directory's thread."""
         path = self._config.dialplan_path
@@ -277,7 +288,9 @@ class SignalingApp:
             self._dialplan_watched = import_if_changed(path, self._dialplan_watched)
 
     def _on_message(self, data: bytes, flow: Flow) -> None:
-        if self._guard.admit(data, flow, self.node.loop.time()):
+        if not self._guard.admit(data, flow, self.node.loop.time()):
+            return
+        if self.sharing is None or not self.sharing.relay.take(data, flow):
             self.node.on_message(data, flow)
 
     def _on_lost(self, flow: Flow) -> None:

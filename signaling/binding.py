@@ -38,6 +38,8 @@ class Binding:
     """When it expires, in seconds since the epoch."""
     registered_at: float
     """When it was registered first, in seconds since the epoch."""
+    refreshed_at: float = 0.0
+    """When it was registered last, in seconds since the epoch; 0: before the start of this node."""
     user_agent: str = ""
     call_id: str
     cseq: int

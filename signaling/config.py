@@ -13,8 +13,8 @@ from signaling.calls.manager import CallCaps
 from signaling.calls.ports import CallLimits
 from signaling.guard import GuardConfig
 from signaling.live.service import LiveConfig
-from signaling.redis_link import RedisConfig
 from signaling.registrar import RegistrarConfig
+from signaling.shared.sharing import SharingConfig
 from signaling.sip.endpoint_requests import EndpointLimits
 from signaling.sip.parser import ParseLimits
 from signaling.sip.timers import SipTimers
@@ -46,7 +46,7 @@ class SignalingConfig:
     caps: CallCaps
     limits: CallLimits
     live: LiveConfig
-    redis: RedisConfig | None
+    sharing: SharingConfig | None
     """What several nodes share; None: each node is by itself."""
 
     @classmethod
@@ -103,5 +103,5 @@ class SignalingConfig:
                 media_recovery_s=settings.MEDIA_RECOVERY_S,
             ),
             live=LiveConfig.from_settings(settings),
-            redis=RedisConfig.from_settings(settings),
+            sharing=SharingConfig.from_settings(settings),
         )

@@ -43,19 +43,21 @@ class RegistrationTable:
     """The table `registrations` as a `BindingTable`.
 
     Args:
-        node_id: the node that holds the bindings, for operators.
+        node_id: the node that holds the bindings.
+        own_only: other nodes keep theirs in the same table; else all rows are this node's, whatever it was called.
     """
 
-    def __init__(self, node_id: str) -> None:
+    def __init__(self, node_id: str, *, own_only: bool = False) -> None:
         self._node_id = node_id
+        self._rows = Registration.objects.filter(**({"node_id": node_id} if own_only else {}))
 
     def load(self, now: float, wall: float, local: tuple[str, int]) -> Sequence[Binding]:
         """Return live bindings, those of lost connections only where the phone can be called directly."""
         try:
             alive = _datetime(wall)
-            Registration.objects.filter(expires_at__lte=alive).delete()
+            self._rows.filter(expires_at__lte=alive).delete()
             found, lost = [], []
-            for row in Registration.objects.select_related("user").order_by("registered_at"):
+            for row in self._rows.select_related("user").order_by("registered_at"):
                 binding = _from_row(row, now, wall, local)
                 if binding is None:
                     lost.append((row.aor, row.contact))
@@ -99,13 +101,12 @@ class RegistrationTable:
             rows, update_conflicts=True, unique_fields=_CONFLICT_FIELDS, update_fields=_UPDATED_FIELDS
         )
 
-    @staticmethod
-    def _delete(keys: Sequence[Key]) -> None:
+    def _delete(self, keys: Sequence[Key]) -> None:
         for begin in range(0, len(keys), KEYS_PER_DELETE):
             condition = Q()
             for aor, contact in keys[begin : begin + KEYS_PER_DELETE]:
                 condition |= Q(aor=aor, contact=contact)
-            Registration.objects.filter(condition).delete()
+            self._rows.filter(condition).delete()
 
     def _to_row(self, binding: Binding) -> Registration:
         return Registration(

@@ -32,7 +32,7 @@ Command = tuple[Value, ...]
 """A command and its arguments: ``("HSET", key, field, value)``."""
 
 GATHER_S = 0.01
-"""How long writes wait for others to share their way; reads go at once and take along what waits."""
+"""How long writes wait for others to share their way; reads go at once, after what was written before them."""
 ANSWER_S = 1.0
 """A batch that is not answered for this long means that Redis is away."""
 CONNECT_S = 2.0
@@ -264,11 +264,11 @@ class RedisLink:
                 if not reads and not batch:
                     await self._ping(connection)
                     return
-                chunks = [chunk for read in reads for chunk in read.packed] + batch
+                chunks = batch + [chunk for read in reads for chunk in read.packed]
                 await connection.send_packed_command(chunks, check_health=False)
+                await self._confirm(connection, len(batch))
                 for read in reads:
                     await self._answer(connection, read)
-                await self._confirm(connection, len(batch))
         except BaseException:
             queue.extendleft(reversed(batch))
             for read in reads:

@@ -13,9 +13,10 @@ everything it asks for or nothing; an AOR never has more than `max_bindings`. De
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from email.utils import formatdate
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from signaling.binding import Binding, flow_to_contact
 from signaling.directory import AccountInfo, UserInfo
@@ -68,17 +69,28 @@ class _Wish(NamedTuple):
     known: Binding | None
 
 
+class OtherNodes(Protocol):
+    """Where other nodes' bindings are unregistered."""
+
+    def withdraw(self, aor: str, contacts: Iterable[str] | None, call_id: str, cseq: int) -> None:
+        """Unregister contacts of an AOR, None for all, at whichever node they are registered."""
+
+
 class Registrar:
     """Handles REGISTER.
 
     Args:
         location: where bindings live.
         config: times and sizes.
+        other_nodes: told of what is unregistered; None: there are none.
     """
 
-    def __init__(self, location: Location, config: RegistrarConfig) -> None:
+    def __init__(
+        self, location: Location, config: RegistrarConfig, other_nodes: OtherNodes | None = None
+    ) -> None:
         self._location = location
         self._config = config
+        self._other_nodes = other_nodes
         self._date = (0, "")
 
     def handle(
@@ -106,9 +118,13 @@ class Registrar:
             self._check_order(request, known)
             if request.contacts == STAR:
                 self._remove_all(request, known)
+                gone = None
             else:
                 wishes = self._wishes(request, known)
                 self._apply(wishes, known, _Registration(request, flow, user, account, now, wall))
+                gone = [wish.text for wish in wishes if wish.expires_s == 0]
+            if self._other_nodes is not None and gone != []:
+                self._other_nodes.withdraw(aor_of(user, account), gone, request.call_id, request.cseq.number)
         except _Refusal as refusal:
             return refusal.response
         return self._answer(request, self._location.bindings(user.id, now), now, wall)
@@ -202,7 +218,7 @@ class _Registration(NamedTuple):
         return Binding(
             user_id=self.user.id,
             account_id=self.account.id,
-            aor=f"sip:{self.user.username}@{self.account.domain}",
+            aor=aor_of(self.user, self.account),
             contact=uri,
             contact_text=wish.text,
             flow=flow_to_contact(uri, flow, request.top_via),
@@ -211,10 +227,16 @@ class _Registration(NamedTuple):
             deadline=self.now + wish.expires_s,
             expires_at=self.wall + wish.expires_s,
             registered_at=wish.known.registered_at if wish.known is not None else self.wall,
+            refreshed_at=self.wall,
             user_agent=(request.headers.get("User-Agent") or "")[:MAX_USER_AGENT_CHARS],
             call_id=request.call_id,
             cseq=request.cseq.number,
         )
+
+
+def aor_of(user: UserInfo, account: AccountInfo) -> str:
+    """Return the AOR of a user, the same for every spelling that its phones use."""
+    return f"sip:{user.username}@{account.domain}"
 
 
 def _find(contact: NameAddr, text: str, known: list[Binding]) -> Binding | None:

@@ -119,8 +119,13 @@ class Registry:
         """Return a port number from 1 to 65535."""
         return self.integer(name, default, help=help, roles=roles, minimum=1, maximum=MAX_PORT)
 
-    def host_port(self, name: str, *, help: str, roles: Iterable[str] = ()) -> tuple[str, int] | None:
-        """Return ``host:port`` as a pair, an IPv6 address without its brackets; None when it is unset."""
+    def host_port(
+        self, name: str, *, numeric: bool = False, help: str, roles: Iterable[str] = ()
+    ) -> tuple[str, int] | None:
+        """Return ``host:port`` as a pair, an IPv6 address without its brackets; None when it is unset.
+
+        With ``numeric`` the host must be an IP address.
+        """
 
         def convert(raw: str) -> tuple[str, int] | None:
             if not raw:
@@ -129,11 +134,13 @@ class Registry:
             bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
             if not separator or not bare or (":" in bare) != (bare != host) or set(bare) & _NOT_IN_A_HOST:
                 raise ValueError(raw)
+            if numeric:
+                bare = str(ipaddress.ip_address(bare))
             if not (port.isascii() and port.isdigit() and 1 <= int(port) <= MAX_PORT):
                 raise ValueError(raw)
             return bare, int(port)
 
-        accepted = f"host:port, the port from 1 to {MAX_PORT}"
+        accepted = f"{'address' if numeric else 'host'}:port, the port from 1 to {MAX_PORT}"
         return self._read(name, "", convert, accepted, help=help, roles=roles)
 
     def seconds(

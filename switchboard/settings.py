@@ -334,6 +334,12 @@ REDIS_ADDR = env.host_port(
 REDIS_PASSWORD = env.secret(
     "REDIS_PASSWORD", roles=(SIGNALING, UI), help="What Redis demands; unset: nothing"
 )
+SIP_NODE_ADDR = env.host_port(
+    "SIP_NODE_ADDR",
+    numeric=True,
+    roles=[SIGNALING],
+    help="address:port where other signaling nodes reach SIP on this one; unset: where phones reach it",
+)
 REDIS_TLS_CA = env.path(
     "REDIS_TLS_CA",
     None,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from cdrs.record import EndReason
 from signaling.calls.events import Answer, EarlyMedia, Fail, HangUp, Ring
-from signaling.calls.failures import UNREACHABLE, CallFailure, failure_of_status
+from signaling.calls.failures import NOT_REGISTERED, UNREACHABLE, CallFailure, failure_of_status
 from signaling.calls.leg import LegCallback
 from signaling.legs.dialog_leg import ALLOW, SDP, SHARED_SENDERS, DialogLeg, Parties
 from signaling.legs.states import CALLEE_TABLE, LegInput, LegState
@@ -15,6 +15,12 @@ from signaling.node import SipNode
 from signaling.sip import Flow, Headers, NameAddr, RemoteProtocolError, SipRequest, SipResponse, SipUri
 from signaling.sip.dialog import Dialog
 from signaling.sip.transaction_client import ClientTransaction
+
+FLOW_FAILED = 430
+"""The node where the phone was registered has lost it (RFC 5626 section 5.3.1)."""
+
+MakeRoute = Callable[[str], str]
+"""Returns the Route of a call by its Call-ID."""
 
 
 class CalleeLeg(DialogLeg):
@@ -32,6 +38,8 @@ class CalleeLeg(DialogLeg):
         behind_nat: the callee registered, so ``flow`` is the way to it whatever its Contact says.
         label: "A" when it is the caller's own phone, rung for a call that the API asked for.
         call_id: Call-ID; empty: a new one.
+        route: makes the Route to a phone that is reached through another node.
+        remote_ip: where the phone is; empty: where ``flow`` leads.
     """
 
     direction = "outbound"
@@ -50,9 +58,12 @@ class CalleeLeg(DialogLeg):
         behind_nat: bool = True,
         label: str = "B",
         call_id: str = "",
+        route: MakeRoute | None = None,
+        remote_ip: str = "",
     ) -> None:
         super().__init__(node, on_event, label, CALLEE_TABLE)
-        self.remote_ip = flow.remote[0]
+        self.remote_ip = remote_ip or flow.remote[0]
+        self.through_node = route is not None
         self.flow = flow
         self._rang = False
         self._behind_nat = behind_nat
@@ -74,6 +85,8 @@ class CalleeLeg(DialogLeg):
             ),
             offer.encode(),
         )
+        if route is not None:
+            self._invite.headers.set("Route", route(call_id))
         self._early = Parties(call_id, local_tag, "", from_.uri, to.uri)
         self._transaction = node.request(self._invite, flow, self)
 
@@ -92,6 +105,8 @@ class CalleeLeg(DialogLeg):
             self._on_provisional(response, flow)
         elif response.status < 300:
             self._on_success(response, flow)
+        elif self.through_node and response.status == FLOW_FAILED:
+            self._failed(NOT_REGISTERED)
         else:
             self._failed(failure_of_status(response.status, response.reason))
 

@@ -90,6 +90,8 @@ class DialogLeg:
         self.created_at = time.time()
         """Seconds since the epoch, for showing."""
         self.remote_ip = ""
+        self.through_node = False
+        """Whether another node is in between, so that the peer is not where its messages come from."""
         self.dialog: Dialog | None = None
         self.flow: Flow | None = None
         self.reauthenticate: Reauthenticate | None = None
@@ -246,7 +248,8 @@ class DialogLeg:
     def _follow(self, flow: Flow) -> None:
         """Send what comes next to where the peer was last heard from: phones behind NAT change their port."""
         self.flow = flow
-        self.remote_ip = flow.remote[0]
+        if not self.through_node:
+            self.remote_ip = flow.remote[0]
 
     # --- Hanging up ---------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from dialplan.engine import SipTarget, UserTarget
@@ -11,12 +11,14 @@ from signaling.calls import failures
 from signaling.calls.leg import Leg, LegCallback
 from signaling.calls.ports import CallRequest, Destination
 from signaling.calls.targets import TargetFailed
-from signaling.directory import Directory, UserInfo
-from signaling.legs.callee import CalleeLeg
+from signaling.directory import AccountInfo, Directory, UserInfo
+from signaling.legs.callee import CalleeLeg, MakeRoute
 from signaling.location import Location
 from signaling.node import SipNode
 from signaling.sip import Flow, NameAddr, SipUri
 from signaling.transport import ResolveError, TargetRefused
+
+OtherNodes = Callable[[UserInfo, AccountInfo], Awaitable[list[Destination]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class PhoneAddress:
 
     uri: SipUri
     flow: Flow
+    route: MakeRoute | None = None
+    """Makes the Route through the node where the phone is registered; None when that is this one."""
 
 
 class Outbound:
@@ -34,12 +38,20 @@ class Outbound:
         node: sends the INVITEs.
         directory: accounts and users.
         location: where their phones are.
+        other_nodes: returns the phones of a user that are registered at other nodes; None: there are none.
     """
 
-    def __init__(self, node: SipNode, directory: Directory, location: Location) -> None:
+    def __init__(
+        self,
+        node: SipNode,
+        directory: Directory,
+        location: Location,
+        other_nodes: OtherNodes | None = None,
+    ) -> None:
         self._node = node
         self._directory = directory
         self._location = location
+        self._other_nodes = other_nodes
 
     async def resolve(self, target: UserTarget | SipTarget, request: CallRequest) -> Sequence[Destination]:
         """Return the phones to ring in parallel.
@@ -48,7 +60,7 @@ class Outbound:
             TargetFailed: no such user, no phone of it is registered, or the address may not be called.
         """
         if isinstance(target, UserTarget):
-            return self._phones_of(target.name, request)
+            return await self._phones_of(target.name, request)
         return [await self._address(target, request)]
 
     def make_leg(
@@ -67,6 +79,8 @@ class Outbound:
             offer=sdp,
             max_forwards=request.max_forwards,
             behind_nat=destination.user is not None,
+            route=address.route,
+            remote_ip=destination.remote_ip,
         )
 
     def make_caller_leg(
@@ -91,10 +105,12 @@ class Outbound:
             max_forwards=request.max_forwards,
             label="A",
             call_id=request.sip_call_id,
+            route=address.route,
+            remote_ip=destination.remote_ip,
         )
 
     def phones(self, user: UserInfo) -> list[Destination]:
-        """Return the registered phones of a user, the preferred first."""
+        """Return the phones of a user that are registered at this node, the preferred first."""
         return [
             Destination(
                 address=PhoneAddress(binding.contact, binding.flow),
@@ -104,11 +120,23 @@ class Outbound:
             for binding in self._location.bindings(user.id, self._node.loop.time())
         ]
 
-    def _phones_of(self, name: str, request: CallRequest) -> list[Destination]:
+    async def all_phones(self, user: UserInfo, account: AccountInfo) -> list[Destination]:
+        """Return the phones of a user wherever they are registered, those of this node first.
+
+        A contact that another node knows too has registered there since, or this node has just heard of it.
+        """
+        phones = self.phones(user)
+        if self._other_nodes is None:
+            return phones
+        distant = await self._other_nodes(user, account)
+        moved = {phone.address.uri for phone in distant}
+        return [phone for phone in phones if phone.address.uri not in moved] + distant
+
+    async def _phones_of(self, name: str, request: CallRequest) -> list[Destination]:
         user = self._directory.user_by_number(request.account.id, name)
         if user is None:
             raise TargetFailed(failures.NO_SUCH_USER)
-        phones = self.phones(user) if user.enabled else []
+        phones = await self.all_phones(user, request.account) if user.enabled else []
         if not phones:
             raise TargetFailed(failures.NOT_REGISTERED)
         return phones

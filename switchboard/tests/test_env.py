@@ -133,3 +133,9 @@ def test_host_and_port_are_a_pair(raw, expected):
 def test_a_bad_host_and_port_is_refused(raw):
     with pytest.raises(BadVariable, match="host:port"):
         Registry({"REDIS_ADDR": raw}).host_port("REDIS_ADDR", help="")
+
+
+def test_an_address_and_port_take_no_name():
+    assert Registry({"A": "10.0.0.1:5060"}).host_port("A", numeric=True, help="") == ("10.0.0.1", 5060)
+    with pytest.raises(BadVariable, match="address:port"):
+        Registry({"A": "host:5060"}).host_port("A", numeric=True, help="")

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that one signaling node shares with others, put together: bindings, and the way to phones.
+
+Knows its parts and decides nothing. Invariant: a node serves its own phones and calls whether or not any of it works.
+"""
+
+from __future__ import annotations
+
+import functools
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from signaling.calls.ports import Destination
+from signaling.directory import AccountInfo, UserInfo
+from signaling.legs.outbound import PhoneAddress
+from signaling.location import Location
+from signaling.redis_link import RedisConfig, RedisLink
+from signaling.registrar import aor_of
+from signaling.shared.location import SharedLocation
+from signaling.shared.relay import Relay
+from signaling.shared.routes import RouteTexts
+from signaling.sip import Flow
+from signaling.sip.parser import ParseLimits
+from signaling.sip.routing import bracketed
+from signaling.transport import TransportManager
+
+SOMEWHERE = "192.0.2.1"
+"""An address on another machine (RFC 5737): what this node is called towards it is what other nodes call it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharingConfig:
+    """What sharing can be told."""
+
+    redis: RedisConfig
+    node_id: str
+    secret: bytes
+    """The same on all nodes of the installation."""
+    address: tuple[str, int] | None
+    """Where other nodes reach SIP here; None: where phones do."""
+
+    @classmethod
+    def from_settings(cls, settings: Any) -> SharingConfig | None:
+        """Return what the settings say; None when nothing is shared."""
+        redis = RedisConfig.from_settings(settings)
+        if redis is None:
+            return None
+        return cls(
+            redis=redis,
+            node_id=settings.SIGNALING_NODE_ID,
+            secret=settings.SECRET_KEY.encode(),
+            address=settings.SIP_NODE_ADDR,
+        )
+
+
+class NodeSharing:
+    """What one node shares.
+
+    Args:
+        config: where Redis and this node are.
+        location: this node's bindings.
+        transport: this node's sockets.
+        now: monotonic seconds.
+        limits: what is parsed of messages for phones.
+    """
+
+    def __init__(
+        self,
+        config: SharingConfig,
+        location: Location,
+        transport: TransportManager,
+        *,
+        now: Callable[[], float],
+        limits: ParseLimits,
+    ) -> None:
+        self.link = RedisLink(config.redis)
+        self._config = config
+        self._transport = transport
+        self._routes = RouteTexts(config.secret, boot_id=uuid.uuid4().hex[:8])
+        self.relay = Relay(location, transport, self._routes, now=now, limits=limits)
+        self._location = SharedLocation(
+            self.link, location, node_id=config.node_id, address=self._address, now=now
+        )
+
+    async def start(self) -> None:
+        """Connect to Redis, if it is there, and begin to share; the bindings of this node are restored by now."""
+        await self.link.start()
+        self._location.start()
+
+    async def leave(self) -> None:
+        """Tell others that this node takes no more calls for its phones; what else is shared goes on."""
+        await self._location.stop()
+
+    async def stop(self) -> None:
+        """Write what waits and disconnect."""
+        await self.link.stop()
+
+    def withdraw(self, aor: str, contacts: Iterable[str] | None, call_id: str, cseq: int) -> None:
+        """Unregister contacts of an AOR, None for all, at whichever node they are registered."""
+        self._location.withdraw(aor, contacts, call_id, cseq)
+
+    async def phones(self, user: UserInfo, account: AccountInfo) -> list[Destination]:
+        """Return the phones of a user that are registered at other nodes."""
+        found = await self._location.elsewhere(user.id, aor_of(user, account))
+        return [
+            Destination(
+                address=PhoneAddress(
+                    phone.contact,
+                    Flow("udp", (phone.node_ip, phone.node_port), self._transport.local, 0),
+                    functools.partial(self._route, user.id, phone.node_ip, phone.node_port),
+                ),
+                remote_ip=phone.source_ip,
+                user=user,
+            )
+            for phone in found
+        ]
+
+    # --- Inside -------------------------------------------------------------------------------------------------
+
+    def _route(self, user_id: str, ip: str, port: int, call_id: str) -> str:
+        return f"<sip:{self._routes.to_binding(user_id, call_id)}@{bracketed(ip)}:{port};lr>"
+
+    def _address(self) -> tuple[str, int]:
+        return self._config.address or self._transport.advertised(SOMEWHERE, "udp")
