@@ -552,7 +552,10 @@ def _secret_key() -> str:
     given = env.secret(
         "SECRET_KEY", roles=EVERY_ROLE, help="Django's secret key; unset: made once, in VAR_DIR"
     )
-    return given or load_or_create(VAR_DIR / "secret-key")
+    try:
+        return given or load_or_create(VAR_DIR / "secret-key")
+    except OSError as error:
+        raise BadVariable("VAR_DIR", str(VAR_DIR), f"a writable directory ({error.strerror})") from error
 
 
 SECRET_KEY = _secret_key()

@@ -47,5 +47,7 @@ class Command(BaseCommand):
 
 
 def _wait_for_end(stopping: threading.Event) -> None:
-    sys.stdin.buffer.read()
+    # Not by sys.stdin: its lock, held here for ever, would abort the interpreter at its end.
+    while os.read(0, 4096):
+        pass
     stopping.set()

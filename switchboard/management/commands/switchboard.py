@@ -13,6 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
 from switchboard import env, readiness
 from switchboard.ports import WantedPort, problem_with
@@ -39,7 +40,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         self._refuse_taken_ports()
         os.environ.update(what_children_need(os.environ))
-        call_command("migrate", verbosity=0)
+        _migrate()
         credentials = None if options["no_demo"] else seed()
         supervisor = Supervisor(children(), str(Path(sys.argv[0]).resolve()))
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -71,6 +72,15 @@ class Command(BaseCommand):
             if time.monotonic() > deadline:
                 raise CommandError(f"not ready after {READY_TIMEOUT_S:.0f} s: {', '.join(missing)}")
             time.sleep(POLL_S)
+
+
+def _migrate() -> None:
+    try:
+        call_command("migrate", verbosity=0)
+    except DatabaseError as error:
+        database = settings.DATABASES["default"]
+        name = f"{database['NAME']} on {database['HOST']}" if database.get("HOST") else database["NAME"]
+        raise CommandError(f"the database {name} cannot be used: {str(error).strip()}") from error
 
 
 def children() -> dict[str, list[str]]:
