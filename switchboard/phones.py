@@ -41,7 +41,8 @@ def phones_of(user_id: object, timeout_s: float = TIMEOUT_S) -> Phones:
     """Ask every node for the phones of a SIP user, at the same time."""
     nodes = configured()
     answers = list(_threads.map(lambda node: _ask(node, str(user_id), timeout_s), nodes))
-    bindings = [row for rows, _ in answers for row in rows]
+    # Nodes that share their bindings all tell of the same phone.
+    bindings = {str(row.get("contact")): row for rows, _ in answers for row in rows}.values()
     problems = [
         f"{node.name} {problem}" for node, (_, problem) in zip(nodes, answers, strict=True) if problem
     ]

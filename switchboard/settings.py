@@ -723,6 +723,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = "switchboard.formats"
 CELERY_TIMEZONE = TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "static/"
@@ -778,6 +779,7 @@ UNFOLD = {
     "SITE_SYMBOL": "call",
     "SHOW_HISTORY": True,
     "STYLES": ["switchboard.theme.noscript_style"],
+    "SIDEBAR": {"navigation": "switchboard.navigation.navigation"},
 }
 TESTING = "pytest" in sys.modules
 

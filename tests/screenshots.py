@@ -42,6 +42,10 @@ PAGES = {
     "token-add": "accounts/apitoken/add/",
     "routes": "dialplan/route/",
     "route": "dialplan/route/ >> #result_list tbody th a",
+    "route-json": "dialplan/route/ >> #result_list tbody th a >> .panel-tabs a:nth-child(2)",
+    "route-history": "dialplan/route/ >> #result_list tbody th a >> a[href$='/history/']",
+    "simulator": "dialplan/route/simulate/?number=1002&caller=1001",
+    "routes-transfer": "dialplan/route/transfer/",
     "registrations": "signaling/registration/",
     "logins": "auth/user/",
 }

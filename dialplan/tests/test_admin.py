@@ -116,27 +116,63 @@ def test_actions_are_shown_indented(admin_client: Client) -> None:
     assert "grüße.wav" in page
 
 
-def list_form(*routes: Route, **fields: str) -> dict[str, str]:
-    data = {"form-TOTAL_FORMS": str(len(routes)), "form-INITIAL_FORMS": str(len(routes)), "_save": "Save"}
-    for index, row in enumerate(routes):
-        data |= {f"form-{index}-id": row.id, f"form-{index}-priority": str(row.priority)}
-    return data | fields
+def press(client: Client, verb: str, route_id: str, **fields: str) -> Any:
+    """Press a button in the list."""
+    return client.post(reverse("admin:dialplan_route_order"), {verb: route_id, **fields})
 
 
-def test_priority_and_enabled_are_changed_in_the_list(admin_client: Client) -> None:
-    row = make_route("r1")
+@pytest.mark.parametrize("actions", [ECHO, [{"type": "dance"}]])
+def test_a_route_is_disabled_and_enabled_in_the_list_also_a_broken_one(
+    admin_client: Client, actions: Any
+) -> None:
+    row = make_route("r1", actions=actions)
+    for verb, enabled in (("disable", False), ("enable", True)):
+        before = revision("routes")
+        assert press(admin_client, verb, "r1").status_code == 302
+        row.refresh_from_db()
+        assert row.enabled == enabled
+        assert revision("routes") > before
+    assert row.history.count() == 3
+
+
+def test_a_route_goes_up_and_down_in_the_list_and_its_history_says_so(admin_client: Client) -> None:
+    for name in "abc":
+        make_route(name)
     before = revision("routes")
-    admin_client.post(reverse(LIST), list_form(row, **{"form-0-priority": "7"}))
-    row.refresh_from_db()
-    assert (row.priority, row.enabled) == (7, False)
+    press(admin_client, "up", "c")
     assert revision("routes") > before
+    tried = [row.pk for row in admin_client.get(reverse(LIST)).context["cl"].result_list]
+    assert tried == ["a", "c", "b"]
+    press(admin_client, "down", "a")
+    tried = [row.pk for row in admin_client.get(reverse(LIST)).context["cl"].result_list]
+    assert tried == ["c", "a", "b"]
+    assert "up" in Route.objects.get(pk="b").history.latest().history_change_reason
 
 
-def test_a_broken_route_can_be_disabled_in_the_list(admin_client: Client) -> None:
-    row = make_route("r1", actions=[{"type": "dance"}])
-    assert admin_client.post(reverse(LIST), list_form(row)).status_code == 302
-    row.refresh_from_db()
-    assert not row.enabled
+def test_the_first_route_stays_where_it_is(admin_client: Client) -> None:
+    make_route("a")
+    response = admin_client.post(reverse("admin:dialplan_route_order"), {"up": "a"}, follow=True)
+    assert "is the first one already" in response.content.decode()
+
+
+def test_a_button_leads_back_to_the_same_search(admin_client: Client) -> None:
+    make_route("a")
+    assert press(admin_client, "disable", "a", query="q=n&p=1").url == f"{reverse(LIST)}?q=n&p=1#route-a"
+
+
+def test_the_list_shows_the_order_in_which_routes_are_tried(admin_client: Client) -> None:
+    account = make_account("alpha.example")
+    make_route("a")
+    make_route("z", account=account)
+    make_route("first", priority=1)
+    shown = admin_client.get(reverse(LIST)).context["cl"].result_list
+    assert [row.pk for row in shown] == ["first", "z", "a"]
+
+
+def test_a_list_in_another_order_has_no_arrows(admin_client: Client) -> None:
+    make_route("a")
+    assert b'name="up"' in admin_client.get(reverse(LIST)).content
+    assert b'name="up"' not in admin_client.get(reverse(LIST), {"o": "2"}).content
 
 
 @pytest.mark.parametrize("actions", [None, 7, [3], [{"x": 1}], "text", [{"type": ["a"]}]])

@@ -6,6 +6,7 @@ The pages come from the admin's own registry and URLs, so that a new model fails
 
 from __future__ import annotations
 
+import json
 from typing import Any, NamedTuple
 
 import pytest
@@ -18,7 +19,7 @@ from accounts.access import Membership
 from accounts.admin_base import PlatformAdmin, TenantAdmin
 from accounts.choices import Permission
 from accounts.tests.people import MAY, MEMBERS, NAMES
-from switchboard.tests.world import MARKS, World, fingerprint, make_world
+from switchboard.tests.world import ECHO, MARKS, World, fingerprint, make_world
 
 pytestmark = pytest.mark.django_db
 VIEW, CHANGE = Permission.VIEW_CONFIG, Permission.CHANGE_CONFIG
@@ -233,13 +234,36 @@ def test_the_list_of_routes_changes_no_shared_or_merely_visible_row(world: World
     Membership.objects.create(user=world.people["vera"], account=world.people.beta, role="admin")
     client = log_in(world, "vera")
     rows = [world.row(owner, apps.get_model("dialplan.Route")) for owner in ("platform", "alpha", "beta")]
-    rows.sort(key=lambda row: (row.priority, row.pk))
-    form = {"form-TOTAL_FORMS": "3", "form-INITIAL_FORMS": "3", "_save": "Save"}
-    for index, row in enumerate(rows):
-        form |= {f"form-{index}-id": row.pk, f"form-{index}-priority": "7"}
-    assert client.post(url("dialplan.Route", "changelist"), form).status_code == 302
-    changed = apps.get_model("dialplan.Route").objects.filter(priority=7)
+    shown = client.get(url("dialplan.Route", "changelist")).content.decode()
+    for row in rows:
+        status = client.post(url("dialplan.Route", "order"), {"disable": row.pk}).status_code
+        assert status == (302 if row.pk == "r-beta" else 403)
+        assert (f'name="disable" value="{row.pk}"' in shown) == (row.pk == "r-beta")
+    changed = apps.get_model("dialplan.Route").objects.filter(enabled=False)
     assert [row.pk for row in changed] == ["r-beta"]
+
+
+def test_a_route_is_neither_moved_nor_imported_over_by_another_account(world: World) -> None:
+    client = log_in(world, "alice")
+    before = fingerprint()
+    for verb in ("up", "down", "enable", "disable"):
+        assert client.post(url("dialplan.Route", "order"), {verb: "r-beta"}).status_code == 404
+    document = {"version": "1.0", "routes": [{"id": "r-beta", "name": "x", "pattern": "1", "actions": ECHO}]}
+    for scope in (str(world.people.alpha.pk), str(world.people.beta.pk), "shared"):
+        data = {"scope": scope, "text": json.dumps(document), "import": "1"}
+        assert client.post(url("dialplan.Route", "transfer"), data).status_code == 200
+    assert fingerprint() == before
+
+
+@pytest.mark.parametrize("scope", ["beta", "nonsense"])
+def test_routes_of_another_account_are_neither_exported_nor_simulated(world: World, scope: str) -> None:
+    client = log_in(world, "alice")
+    foreign = str(world.people.beta.pk) if scope == "beta" else scope
+    assert client.get(url("dialplan.Route", "export"), {"scope": foreign}).status_code == 404
+    for query in ({"account": foreign, "number": "1"}, {"route": "r-beta"}):
+        text = client.get(url("dialplan.Route", "simulate"), query).content.decode()
+        assert MARKS["beta"] not in text
+    assert client.get(url("dialplan.Route", "json", "r-beta")).status_code == 404
 
 
 @pytest.mark.parametrize("person", NAMES)
