@@ -159,13 +159,25 @@ class DialogLeg:
         except RemoteProtocolError as error:
             self.node.respond(event.transaction, event.request.response(error.status_hint, error.reason))
             return
-        handler = _IN_DIALOG.get(event.request.method)
-        if handler is None:
-            response = event.request.response(405)
-            response.headers.set("Allow", ALLOW)
-            self.node.respond(event.transaction, response)
+        refusal = self._unusable(event.request)
+        if refusal is not None:
+            self.node.respond(event.transaction, refusal)
             return
-        handler(self, event)
+        _IN_DIALOG[event.request.method](self, event)
+
+    @staticmethod
+    def _unusable(request: SipRequest) -> SipResponse | None:
+        """Return what refuses a method or an extension that is not there (RFC 3261 8.2.1, 8.2.2.3), or None."""
+        if request.method not in _IN_DIALOG:
+            response = request.response(405)
+            response.headers.set("Allow", ALLOW)
+            return response
+        required = request.headers.get_list("Require")
+        if not required:
+            return None
+        response = request.response(420)
+        response.headers.set("Unsupported", ", ".join(required))
+        return response
 
     def on_response(self, transaction: ClientTransaction, response: SipResponse, flow: Flow) -> None:
         """Take the response to a request within the dialog."""

@@ -239,6 +239,16 @@ async def test_a_method_that_is_not_known_in_a_dialog_gets_405(line: Line, talki
     assert "BYE" in (line.responses[-1].response.headers.get("Allow") or "")
 
 
+async def test_an_extension_that_is_not_there_gets_420_in_a_dialog_too(line: Line, talking: Caller):
+    update = talking.dialog.make_request("INVITE", body=b"offer", content_type="application/sdp")
+    update.headers.set("Require", "timer, 100rel")
+    line.phone.send_request(update, TO_NODE, line.now())
+    await line.settle()
+    assert line.statuses("INVITE")[-1] == 420
+    assert line.responses[-1].response.headers.get("Unsupported") == "timer, 100rel"
+    assert talking.events == []
+
+
 async def test_a_bye_with_wrong_tags_gets_481_and_changes_nothing(line: Line, talking: Caller):
     forged = talking.dialog.make_request("BYE")
     forged.headers.set("From", "<sip:1001@acme.test>;tag=guess")
