@@ -346,6 +346,33 @@ REDIS_TLS_CA = env.path(
     roles=(SIGNALING, UI),
     help="PEM file of who signed Redis's certificate: with it TLS is spoken to Redis",
 )
+CACHE_TIMEOUT_S = 0.5
+
+
+def _caches() -> dict[str, dict[str, Any]]:
+    if REDIS_ADDR is None:
+        return {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    host, port = REDIS_ADDR
+    shown = f"[{host}]" if ":" in host else host
+    options: dict[str, Any] = {
+        "SOCKET_CONNECT_TIMEOUT": CACHE_TIMEOUT_S,
+        "SOCKET_TIMEOUT": CACHE_TIMEOUT_S,
+        # What is read from Redis is data, never code.
+        "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
+        "CONNECTION_POOL_KWARGS": {} if REDIS_TLS_CA is None else {"ssl_ca_certs": str(REDIS_TLS_CA)},
+        **({"PASSWORD": REDIS_PASSWORD} if REDIS_PASSWORD else {}),
+    }
+    return {
+        "default": {
+            "BACKEND": "switchboard.cache.PatientCache",
+            "LOCATION": f"{'redis' if REDIS_TLS_CA is None else 'rediss'}://{shown}:{port}/0",
+            "KEY_PREFIX": "django",
+            "OPTIONS": options,
+        }
+    }
+
+
+CACHES = _caches()
 
 CDR_METRICS_PORT = env.integer(
     "CDR_METRICS_PORT",
