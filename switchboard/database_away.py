@@ -72,6 +72,5 @@ def is_worth_a_line(record: logging.LogRecord) -> bool:
 
 
 def quiet_the_log() -> None:
-    """Have one outage make one line, not one for every request and every attempt of the pool."""
+    """Have one outage make one line, not one for every request."""
     logging.getLogger("django.request").addFilter(is_worth_a_line)
-    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)

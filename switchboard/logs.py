@@ -11,6 +11,8 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING,
 
 QUIET_LOGGERS = ("asyncio", "django.db.backends", "daphne", "urllib3")
 """Libraries whose informational lines help nobody who runs this."""
+SILENT_LOGGERS = ("psycopg",)
+"""Libraries that warn at every attempt of what is logged once, and better, by whoever uses them."""
 
 
 def configure(level: str, form: str) -> None:
@@ -54,6 +56,8 @@ def configure(level: str, form: str) -> None:
     root.setLevel(LEVELS[level])
     for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(max(LEVELS[level], logging.WARNING))
+    for name in SILENT_LOGGERS:
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def logger_from(level: int) -> type[structlog.stdlib.BoundLogger]:

@@ -653,7 +653,7 @@ def _database() -> dict[str, object]:
         raise BadVariable("DATABASE_URL", "…", "a postgres:// URL")
     options = database.setdefault("OPTIONS", {})
     server_options = f"-c search_path={DATABASE_SCHEMA},public"
-    options.setdefault("connect_timeout", 5)
+    options.setdefault("connect_timeout", int(min(5, max(2, DATABASE_TIMEOUT_S))))
     command = sys.argv[1] if len(sys.argv) > 1 else ""
     if command in SERVING_COMMANDS:
         # The server gives up first, if it can: then the connection stays.

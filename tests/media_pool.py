@@ -196,12 +196,16 @@ class ManyCalls:
         stack: where they go.
         sipp: starts SIPp.
         bank: their audio; lines are handed out in order.
+        patience_s: how long SIPp waits for what its scenario expects; None: as for any scenario.
     """
 
-    def __init__(self, stack: Stack, sipp: SippRunner, bank: RtpBank) -> None:
+    def __init__(
+        self, stack: Stack, sipp: SippRunner, bank: RtpBank, *, patience_s: float | None = None
+    ) -> None:
         self._stack = stack
         self._sipp = sipp
         self._bank = bank
+        self._patience = () if patience_s is None else ("-timeout", f"{patience_s:.0f}s")
         self._unused = iter(bank.lines)
         self.runs: list[Sipp] = []
 
@@ -232,6 +236,6 @@ class ManyCalls:
         log = table.with_suffix(".media")
         self._bank.follow(log)
         options = ("-inf", str(table), "-m", str(len(rows)), "-r", "20", "-trace_logs", "-log_file", str(log))
-        run = self._sipp.start(scenario, phone, to=to, options=options, **replacements)
+        run = self._sipp.start(scenario, phone, to=to, options=(*options, *self._patience), **replacements)
         self.runs.append(run)
         return run

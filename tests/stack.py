@@ -103,15 +103,7 @@ class Stack:
         Raises:
             StackError: it ended or did not answer in time.
         """
-        log = (self.var / f"{command}.log").open("ab")
-        self.processes[command] = subprocess.Popen(
-            [*self._prefix, sys.executable, "manage.py", command],
-            cwd=ROOT,
-            env=self.environment(),
-            stdout=log,
-            stderr=log,
-        )
-        log.close()
+        self.begin(command)
         ready = READY[command]
         self.wait_until(
             lambda: self._alive(command) and ready(self.ports), START_TIMEOUT_S, f"{command} serves"
@@ -121,6 +113,17 @@ class Stack:
                 lambda: _media_is_connected(self.ports), START_TIMEOUT_S, "signaling reaches media"
             )
             time.sleep(GREETING_S)
+
+    def begin(self, command: str) -> None:
+        """Start one ``manage.py`` command as a child, whether or not it can serve."""
+        with (self.var / f"{command}.log").open("ab") as log:
+            self.processes[command] = subprocess.Popen(
+                [*self._prefix, sys.executable, "manage.py", command],
+                cwd=ROOT,
+                env=self.environment(),
+                stdout=log,
+                stderr=log,
+            )
 
     def kill(self, command: str, number: int = signal.SIGKILL) -> int:
         """Send a signal to one process and return its exit code (negative: the signal that ended it).
@@ -137,7 +140,7 @@ class Stack:
 
     def stop(self) -> None:
         """End what still runs, signaling first, and free the ports."""
-        for command in [name for name in ("runui", "runsip", "runrtp") if name in self.processes]:
+        for command in [each for each in ("runcdr", "runui", "runsip", "runrtp") if each in self.processes]:
             self.kill(command, signal.SIGTERM)
         self.ports.release()
 
@@ -158,6 +161,7 @@ class Stack:
             "API_PORT": str(ports.api),
             "UI_PORT": str(ports.ui),
             "GRPC_PORT": str(ports.grpc),
+            "CDR_METRICS_PORT": str(ports.cdr_metrics),
             "GRPC_BIND": "127.0.0.1",
             "RTP_BIND": "127.0.0.1",
             "RTPMANAGER_ADDRS": f"127.0.0.1:{ports.grpc}",
@@ -382,5 +386,16 @@ def _sip_answers(ports: PortBlock) -> bool:
             return False
 
 
-READY = {"runrtp": _grpc_listens, "runsip": _sip_answers, "runui": _ui_answers}
+def _cdr_consumer_answers(ports: PortBlock) -> bool:
+    """Tell whether the consumer of call records runs, whatever it waits for."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", ports.cdr_metrics)) == 0
+
+
+READY = {
+    "runrtp": _grpc_listens,
+    "runsip": _sip_answers,
+    "runui": _ui_answers,
+    "runcdr": _cdr_consumer_answers,
+}
 """How each command shows that it serves."""
