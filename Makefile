@@ -8,7 +8,7 @@ MANAGE := $(BIN)/python manage.py
 ENGINE_SOURCES := $(shell find media/engine -type f \( -name '*.rs' -o -name '*.toml' -o -name '*.lock' -o -name '*.py' -o -name '*.pyi' \) -not -path '*/target/*' -not -path '*/tests/*')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-e2e test-engine testcall lint format bench engine proto pins docs need-python need-rust
+.PHONY: help run test test-unit test-e2e test-engine testcall lint format bench chaos engine proto pins docs need-python need-rust
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-zA-Z0-9_-]+:.*## / {printf "  make %-24s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ bench: $(VENV)/.dev ## run the benchmarks (bench/README.md tells what each measu
 	$(BIN)/python -m bench.signalling $(ARGS)
 	$(BIN)/python -m bench.memory $(ARGS)
 	$(BIN)/python -m bench.live
+
+chaos: $(VENV)/.dev ## kill, freeze and restart all that calls can do without, under calls (SECONDS=5 ROUNDS=3)
+	$(BIN)/python -m bench.chaos --seconds $(or $(SECONDS),5) --rounds $(or $(ROUNDS),3) $(ARGS)
 
 engine: $(VENV)/.engine ## build and install the Rust engine
 

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tests.chaos_faults import DRAINED, FAULTS, Part, parts
+from tests.chaos_faults import DRAINED, Part, parts
 from tests.distributed import Distributed
 from tests.media_pool import ManyCalls
-from tests.rtp_bank import RtpBank
+from tests.rtp_bank import PACKET_S, RtpBank
 from tests.sipp import Sipp, SippRunner
 
 STEADY: Final = 20
@@ -31,7 +31,8 @@ HEAD: Final = (
     "away",
     "health says so after",
     "steady calls up",
-    "longest audio gap",
+    "audio gap",
+    "audio lost",
     "new calls",
     "of them failed",
     "slowest answer",
@@ -52,6 +53,9 @@ class Failure:
     noticed_s: float | None = None
     calls_up: int = 0
     gap_ms: float = 0.0
+    """Longest time between two packets that a phone heard, less the longest that the phones themselves paused."""
+    lost_ms: float = 0.0
+    """Longest stretch of audio that never arrived."""
     caught_up_s: float = 0.0
     answers_s: list[float] = field(default_factory=list)
     failed: int = 0
@@ -66,6 +70,7 @@ class Failure:
             "-" if self.noticed_s is None else f"{self.noticed_s:.1f} s",
             f"{self.calls_up} of {steady}",
             f"{self.gap_ms:.0f} ms",
+            f"{self.lost_ms:.0f} ms",
             str(len(self.answers_s) + self.failed),
             str(self.failed),
             slowest,
@@ -153,7 +158,7 @@ class Chaos:
             with self._short_calls(bank) as short:
                 for _ in range(rounds):
                     for part in parts(stack):
-                        for fault in FAULTS:
+                        for fault in part.faults:
                             self.outcome.failures.append(self._fail(part, fault, bank))
             self._end(steady)
         self.outcome.seconds = time.monotonic() - begun
@@ -234,7 +239,10 @@ class Chaos:
         self._stack.cdr(self._markers[-1], timeout_s=CAUGHT_UP_S)
         failure.caught_up_s = time.monotonic() - back
         failure.calls_up = self._calls_up(bank)
-        failure.gap_ms = 1000 * max(line.longest_gap_s for line in bank.lines[: 2 * self._steady])
+        lines = bank.lines[: 2 * self._steady]
+        gap_s = max(line.longest_gap_s for line in lines) - bank.longest_pause_s
+        failure.gap_ms = 1000 * max(gap_s, PACKET_S)
+        failure.lost_ms = 1000 * PACKET_S * max(line.longest_loss for line in lines)
         failure.ended = time.time()
         return failure
 

@@ -7,14 +7,15 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from tests.distributed import Distributed
 
-DRAINED, IDLE = "rtp-2", "rtp-3"
-"""An RTP manager that was taken out of service, and one that has no call when it fails."""
+DRAINED, USED = "rtp-2", "rtp-3"
+"""An RTP manager that was taken out of service, and one whose calls are moved when it fails."""
+FAULTS: Final = ("killed", "frozen", "restarted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +31,8 @@ class Part:
     thaw: Callable[[], object]
     shown_as: str | None
     """What health calls degraded then; None: health does not tell of it."""
-
-
-FAULTS: Final = ("killed", "frozen", "restarted")
+    faults: tuple[str, ...] = FAULTS
+    """In which ways it fails."""
 
 
 def parts(stack: Distributed) -> list[Part]:
@@ -46,6 +46,7 @@ def parts(stack: Distributed) -> list[Part]:
         _command(stack, "runcdr", "CDR consumer"),
         _command(stack, "runui", "ui"),
         _live_api(stack),
+        replace(_media(stack, USED, "RTP manager, in use"), faults=("killed",)),
     ]
 
 
