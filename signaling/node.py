@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Protocol
 
 import structlog
@@ -176,9 +177,7 @@ class SipNode:
     def contact(self, flow: Flow) -> NameAddr:
         """Return the Contact of this node as seen by the peer of ``flow``."""
         host, port = self.transport.advertised(flow.remote[0], flow.transport)
-        host = f"[{host}]" if ":" in host else host
-        params = () if flow.transport == "udp" else (("transport", flow.transport),)
-        return NameAddr(display_name="", uri=SipUri(scheme="sip", host=host, port=port, params=params))
+        return own_contact(host, port, flow.transport)
 
     def flow_to_target(self, dialog: Dialog, flow: Flow) -> Flow:
         """Return the path of requests in a dialog whose peer is not behind NAT (RFC 3261 section 12.2.1.1).
@@ -309,6 +308,14 @@ class SipNode:
         log.debug(
             "sip.malformed", source=event.flow.remote[0], error=str(event.error), answered=event.answered
         )
+
+
+@lru_cache(maxsize=64)
+def own_contact(host: str, port: int, transport: str) -> NameAddr:
+    """Return the Contact of a node with this address; its peers know it under few."""
+    host = f"[{host}]" if ":" in host else host
+    params = () if transport == "udp" else (("transport", transport),)
+    return NameAddr(uri=SipUri(host=host, port=port, params=params))
 
 
 _DISPATCH: dict[type, Callable[..., None]] = {

@@ -43,9 +43,13 @@ class SipMessage:
     @property
     def call_id(self) -> str:
         """The Call-ID; raises RemoteProtocolError(400) when absent or not printable ASCII without spaces."""
-        value = self._required("Call-ID")
-        if _CALL_ID.fullmatch(value) is None:
-            raise bad_request("bad Call-ID")
+        headers = self.headers
+        value: str | None = headers.memo.get("Call-ID")
+        if value is None:
+            value = self._required("Call-ID")
+            if _CALL_ID.fullmatch(value) is None:
+                raise bad_request("bad Call-ID")
+            headers.memo["Call-ID"] = value
         return value
 
     @property

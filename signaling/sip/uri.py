@@ -8,7 +8,7 @@ Knows nothing of headers or messages. Invariant: `SipUri.parse(str(uri)) == uri`
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import Any
@@ -26,6 +26,7 @@ from signaling.sip.grammar import (
     unescape,
     unique_params,
 )
+from signaling.sip.immutable import value_class
 
 MAX_URI_CHARS = 4096
 """Longest URI that is looked at; longer ones are refused with 414."""
@@ -58,7 +59,7 @@ _SIP_SCHEMES = frozenset({"sip", "sips"})
 _ALWAYS_COMPARED = ("user", "ttl", "method", "maddr", "transport")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class
 class SipUri:
     """One URI. Text fields hold the unescaped values; `str()` escapes them again."""
 

@@ -8,7 +8,6 @@ a line end. `params` keep values as written, quotes included; `param()` answers 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -31,6 +30,7 @@ from signaling.sip.grammar import (
     quote_string,
     unquote_string,
 )
+from signaling.sip.immutable import value_class
 from signaling.sip.uri import MAX_REMEMBERED_CHARS, SipUri
 
 MAX_CSEQ = 2**31 - 1
@@ -47,7 +47,7 @@ _SIMPLE_CSEQ = re.compile(r"([0-9]{1,10}+) ([A-Za-z0-9\-.!%*_+`'~]++)")
 _USUAL_TRANSPORTS = frozenset({"UDP", "TCP", "TLS", "WS", "WSS"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class
 class NameAddr:
     """The value of From, To, Contact, Route and their kin: a URI with a display name and parameters."""
 
@@ -116,11 +116,11 @@ class NameAddr:
 
     def with_tag(self, tag: str) -> NameAddr:
         """Return a copy whose tag is `tag`."""
-        others = tuple(pair for pair in self.params if pair[0] != "tag")
-        return replace(self, params=(*others, ("tag", tag)))
+        others = [pair for pair in self.params if pair[0] != "tag"] if self.params else ()
+        return NameAddr(uri=self.uri, display_name=self.display_name, params=(*others, ("tag", tag)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class
 class Via:
     """One hop of the path of a request (RFC 3261 20.42, RFC 3581 for rport)."""
 
@@ -184,18 +184,25 @@ class Via:
 
     def replace_params(self, **changes: str | None) -> Via:
         """Return a copy with parameters set: a text sets the value, "" a flag, None removes the parameter."""
-        params = [
-            (name, (changes[name] or None) if name in changes else value)
-            for name, value in self.params
-            if name not in changes or changes[name] is not None
-        ]
-        present = {name for name, _ in params}
-        params += [
-            (name, value or None)
-            for name, value in changes.items()
-            if value is not None and name not in present
-        ]
-        return replace(self, params=tuple(params))
+        params: list[tuple[str, str | None]] = []
+        for pair in self.params:
+            name = pair[0]
+            if name not in changes:
+                params.append(pair)
+            elif (value := changes.pop(name)) is not None:
+                params.append((name, value or None))
+        params += [(name, value or None) for name, value in changes.items() if value is not None]
+        return _unchecked_via(self.transport, self.host, self.port, tuple(params))
+
+
+def _unchecked_via(transport: str, host: str, port: int | None, params: Params) -> Via:
+    """Return a Via of parts that have been checked, as those of another one or of a text that matched."""
+    via = object.__new__(Via)
+    via.transport = transport  # type: ignore[misc]
+    via.host = host  # type: ignore[misc]
+    via.port = port  # type: ignore[misc]
+    via.params = params  # type: ignore[misc]
+    return via
 
 
 def _split_sent_by(head: str) -> list[str]:
@@ -228,7 +235,7 @@ class CSeq(NamedTuple):
             if len(words) != 2 or TOKEN.fullmatch(words[1]) is None:
                 raise bad_request("bad CSeq")
             number, method = words
-        return cls(number=parse_uint(number, MAX_CSEQ, "CSeq"), method=method)
+        return cls(parse_uint(number, MAX_CSEQ, "CSeq"), method)
 
     def __str__(self) -> str:
         return f"{self.number} {self.method}"
@@ -249,11 +256,8 @@ def _parse_via(text: str) -> Via:
     if match is None:
         return Via._parse_general(text)
     transport, host, port, params = match.groups()
-    return Via(
-        transport=transport,
-        host=host.lower(),
-        port=parse_port(port) if port else None,
-        params=parse_params(params) if params else (),
+    return _unchecked_via(
+        transport, host.lower(), parse_port(port) if port else None, parse_params(params) if params else ()
     )
 
 
