@@ -45,7 +45,8 @@ class Journal:
         max_held: most ended records kept in memory while the disk refuses or hangs.
         max_wait_s: longest time until the future of `call_ended` is done.
         commit_delay_s: how long ended calls gather before they are written together.
-        note_delay_s: how long a start or an answer may wait for company; what a SIGKILL can lose of them.
+        note_delay_s: how long a start or an answer may wait for company; what a SIGKILL can lose of them. Of a call
+            that comes further in this time, only where it has come to is written.
         heartbeat_s: interval of the signs of life while calls are up; how exactly a crash is dated.
         clock: seconds since the epoch.
         on_commit: called in the journal's thread whenever ended calls reached the disk.
@@ -78,6 +79,8 @@ class Journal:
         self._on_commit = on_commit
         # Appended by the loop, drained by the thread: deque's ends are atomic, so no lock is taken per call.
         self._queue: deque[tuple[Entry, _Waiter | None]] = deque()
+        self._notes: dict[str, tuple[str, CallRecord]] = {}
+        """Kind and record of open calls that are to be written, by the record's id."""
         self._wake = threading.Event()
         self._closing = False
         self._thread: threading.Thread | None = None
@@ -113,6 +116,7 @@ class Journal:
         thread, self._thread = self._thread, None
         if thread is None:
             return
+        self._flush_notes()
         self._closing = True
         self._wake.set()
         await asyncio.to_thread(thread.join, timeout_s)
@@ -136,7 +140,7 @@ class Journal:
     @property
     def unwritten(self) -> int:
         """Entries that wait for the disk, queued or held because it refuses them."""
-        return len(self._queue) + len(self._committer.held)
+        return len(self._queue) + len(self._notes) + len(self._committer.held)
 
     @property
     def lost(self) -> int:
@@ -144,7 +148,10 @@ class Journal:
         return self._refused + self._committer.lost
 
     def call_started(self, record: CallRecord) -> None:
-        """Note that a call began; call it once the record names caller and called number."""
+        """Note that a call began; call it once the record names caller and called number.
+
+        The record is read when it is written, up to ``note_delay_s`` later.
+        """
         self._note(STARTED, record)
 
     def call_answered(self, record: CallRecord) -> None:
@@ -159,6 +166,7 @@ class Journal:
         """
         loop = asyncio.get_running_loop()
         future: _Waiter = loop.create_future()
+        self._notes.pop(record.id, None)
         if len(self._queue) >= self._max_held:
             self._refused += 1
             future.set_result(False)
@@ -176,16 +184,23 @@ class Journal:
         return future
 
     def _note(self, kind: str, record: CallRecord) -> None:
-        if len(self._queue) >= self._max_held:
+        if len(self._queue) + len(self._notes) >= self._max_held:
             return
-        self._queue.append((Entry(kind, record.id, record.to_json()), None))
+        self._notes[record.id] = (kind, record)
         if self._note_flush is None:
             loop = asyncio.get_running_loop()
             self._note_flush = loop.call_later(self._note_delay_s, self._flush_notes)
 
     def _flush_notes(self) -> None:
-        self._note_flush = None
-        self._wake.set()
+        if self._note_flush is not None:
+            self._note_flush.cancel()
+            self._note_flush = None
+        if self._notes:
+            notes, self._notes = self._notes, {}
+            self._queue.extend(
+                (Entry(kind, record.id, record.to_json()), None) for kind, record in notes.values()
+            )
+            self._wake.set()
 
     def _give_up_waiting(self, loop: asyncio.AbstractEventLoop) -> None:
         """Answer the futures that are due with False, and come back for the next one."""

@@ -13,7 +13,7 @@ import pytest_asyncio
 from cdrs.journal import Journal
 from cdrs.lock import DirectoryInUse
 from cdrs.record import CallRecord, Disposition, EndReason, HangupBy
-from cdrs.segments import ALIVE, ENDED, list_segments, read_lines
+from cdrs.segments import ALIVE, ANSWERED, ENDED, STARTED, list_segments, read_lines
 from cdrs.tests.conftest import NOON, RecordMaker, until
 
 JournalMaker = Callable[..., Journal]
@@ -171,6 +171,41 @@ async def test_it_reports_a_call_that_was_never_ended_once(
     assert cut_off[talking.id].hangup_cause is EndReason.ERROR
     assert cut_off[talking.id].hangup_by is HangupBy.SYSTEM
     assert cut_off[talking.id].metadata == {"cut_off": True}
+
+
+async def kinds_written(journal: Journal, directory: Path) -> list[str | None]:
+    await journal.close()
+    return [line.kind for path in list_segments(directory / "journal") for line in read_lines(path)]
+
+
+async def test_of_a_call_that_comes_further_at_once_only_the_last_state_is_written(
+    open_journal: JournalMaker, tmp_path: Path, make_record: RecordMaker, make_ended: RecordMaker
+) -> None:
+    journal = open_journal(note_delay_s=10.0)
+    talking, over = make_record(), make_ended()
+    for record in (talking, over):
+        journal.call_started(record)
+        record.answer_time = NOON + 5
+        journal.call_answered(record)
+    assert journal.unwritten == 2
+    assert await journal.call_ended(over) is True
+    assert await kinds_written(journal, tmp_path) == ["segment", ENDED, ANSWERED]
+    again = Journal(tmp_path / "journal", "node")
+    (cut_off,) = again.open()
+    await again.close()
+    assert (cut_off.id, cut_off.answer_time) == (talking.id, NOON + 5)
+
+
+async def test_a_call_that_takes_its_time_is_written_at_each_step(
+    open_journal: JournalMaker, tmp_path: Path, make_record: RecordMaker
+) -> None:
+    journal = open_journal(note_delay_s=0.001)
+    record = make_record()
+    journal.call_started(record)
+    await until(lambda: journal.unwritten == 0)
+    record.answer_time = NOON + 5
+    journal.call_answered(record)
+    assert await kinds_written(journal, tmp_path) == ["segment", STARTED, ANSWERED]
 
 
 async def test_it_dates_a_cut_off_call_by_the_last_sign_of_life(
