@@ -7,8 +7,8 @@ that was ever asked for is released by `close`.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Container, Sequence
+from secrets import token_hex
 from typing import Any
 
 from google.protobuf.message import Message
@@ -60,7 +60,7 @@ class CallSessions:
         self.sessions = self.book.sessions
         self.pick = pick
         self.call_id = sip_call_id
-        self.caller_session = uuid.uuid4().hex
+        self.caller_session = token_hex(16)
         self.callee_session = ""
         self.codec = ""
         self.echoes = False

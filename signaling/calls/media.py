@@ -8,9 +8,9 @@ each other travel in one batch.
 from __future__ import annotations
 
 import contextlib
-import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from secrets import token_hex
 from typing import Any
 
 from google.protobuf.message import Message
@@ -249,7 +249,7 @@ class CallMedia(CallSessions):
         Raises:
             MediaRefused: there is no such prompt.
         """
-        play_id = uuid.uuid4().hex
+        play_id = token_hex(16)
         (reply,) = await self.here.ask(
             [pb.PlayAudioRequest(session_id=self.caller_session, play_id=play_id, file=file, repeat=repeat)]
         )
@@ -283,7 +283,7 @@ class CallMedia(CallSessions):
         """Open one session for each phone of a leg, after what has to come before; return (id, offer) for each."""
         requests, skipped = before, len(before)
         for address in addresses:
-            session_id = uuid.uuid4().hex
+            session_id = token_hex(16)
             self.here.own(session_id, leg)
             requests.append(
                 pb.CreateSessionRequest(

@@ -7,7 +7,6 @@ the stage is that of the last one; none is made when nobody wants it.
 
 from __future__ import annotations
 
-import uuid
 import weakref
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -129,7 +128,7 @@ class CallNotifier:
 
     def bridged(self, codec: str, rtp_manager: str) -> None:
         """Both legs hear each other."""
-        self.bridge_id = str(uuid.uuid4())
+        self.bridge_id = self._bus.new_id()
         self._about = {}
         self._counter.call_bridged(self._call.record.id)
         self.log.info("call.bridged")

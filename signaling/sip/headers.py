@@ -8,8 +8,8 @@ order between different names carries no meaning (RFC 3261 7.3.1) and is that of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar, cast
+from collections.abc import Iterable
+from typing import Any
 
 from signaling.sip.errors import LocalProtocolError
 from signaling.sip.grammar import TOKEN, split_outside
@@ -17,8 +17,6 @@ from signaling.sip.names import CANONICAL_NAMES
 from signaling.sip.values import CSeq, NameAddr, Via
 
 __all__ = ["CSeq", "Headers", "NameAddr", "Via", "canonical_name"]
-
-T = TypeVar("T")
 
 
 def canonical_name(name: str) -> str | None:
@@ -72,7 +70,7 @@ class Headers:
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """Return the first line of `name` as written, `default` when there is none."""
-        values = self._fields.get(_name(name))
+        values = self._fields.get(CANONICAL_NAMES.get(name) or _name(name))
         return values[0] if values else default
 
     def get_all(self, name: str) -> list[str]:
@@ -92,13 +90,6 @@ class Headers:
                 values.append(line)
         return values
 
-    def cached(self, key: str, build: Callable[[], T]) -> T:
-        """Return `build()`, remembered under `key` until a header changes."""
-        if key in self.memo:
-            return cast("T", self.memo[key])
-        value = self.memo[key] = build()
-        return value
-
     def add(self, name: str, value: str) -> None:
         """Append a line; raise LocalProtocolError on a bad name or a line end in `value`."""
         name = _name(name)
@@ -116,7 +107,9 @@ class Headers:
 
     def set(self, name: str, value: str) -> None:
         """Replace every line of `name` with one; errors as `add`."""
-        self._fields[_name(name)] = [_value(value)]
+        if "\r" in value or "\n" in value:
+            raise LocalProtocolError("a header value must not hold a line end")
+        self._fields[CANONICAL_NAMES.get(name) or _name(name)] = [value]
         self.memo.clear()
 
     def set_all(self, name: str, values: Iterable[str]) -> None:

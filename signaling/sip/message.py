@@ -99,8 +99,9 @@ class SipMessage:
     @property
     def contacts(self) -> list[NameAddr] | Literal["*"]:
         """The Contact values or STAR; raises RemoteProtocolError(400) when malformed. Not to be changed."""
-        if self.headers.get("Contact") == STAR:
-            if len(self.headers.fields["Contact"]) > 1:
+        lines = self.headers.fields.get("Contact")
+        if lines and lines[0] == STAR:
+            if len(lines) > 1:
                 raise bad_request("Contact * beside others")
             return STAR
         return self.name_addrs("Contact")
@@ -140,9 +141,12 @@ class SipMessage:
 
     def name_addrs(self, name: str) -> list[NameAddr]:
         """Return the values of an address-list header; raise RemoteProtocolError(400) when malformed."""
-        return self.headers.cached(
-            f"list {name}", lambda: [NameAddr.parse(value) for value in self.headers.get_list(name)]
-        )
+        headers = self.headers
+        key = "list " + name
+        value: list[NameAddr] | None = headers.memo.get(key)
+        if value is None:
+            value = headers.memo[key] = [NameAddr.parse(each) for each in headers.get_list(name)]
+        return value
 
     def replace_top_via(self, via: Via) -> None:
         """Put `via` in place of the first Via; raise RemoteProtocolError(400) when there is none."""

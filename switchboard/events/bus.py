@@ -64,6 +64,10 @@ class EventBus:
         now = self._wall()
         return {"event_id": self._next_id(now), "event_time": now, "node_id": self.node_id}
 
+    def new_id(self) -> str:
+        """Return an id for what events tell of: a UUID that no node has given or gives again."""
+        return self._next_id(self._wall())
+
     def publish(self, event: Event) -> None:
         """Give an event to every subscriber; one that raises is logged and the others get theirs."""
         for subscriber in self._subscribers:
