@@ -21,6 +21,7 @@ _THIS_NETWORK = ipaddress.ip_network("0.0.0.0/8")
 _BROADCAST = ipaddress.ip_address("255.255.255.255")
 
 
+@lru_cache(maxsize=4096)
 def parse_ip(host: str) -> IpAddress | None:
     """Return the address that `host` writes, brackets and IPv4-mapped form removed; None for a name."""
     if not host or not (host[-1].isdigit() or ":" in host):
