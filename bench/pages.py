@@ -29,12 +29,19 @@ TIMEOUT_S = 20.0
 
 
 class Person:
-    """A browser's cookies and nothing else of it."""
+    """A browser's cookies and nothing else of it.
+
+    Args:
+        url: of the ui.
+
+    Attributes:
+        cookies: of the login.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._cookies = http.cookiejar.CookieJar()
-        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self._cookies))
+        self.cookies = http.cookiejar.CookieJar()
+        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))
 
     def get(self, page: str) -> int:
         """Ask for a page and return its status, 0 when there is no answer."""
@@ -54,7 +61,7 @@ class Person:
             RuntimeError: refused.
         """
         self.get("/admin/login/")
-        token = next(cookie.value for cookie in self._cookies if cookie.name == "csrftoken")
+        token = next(cookie.value for cookie in self.cookies if cookie.name == "csrftoken")
         form = {"username": username, "password": password, "csrfmiddlewaretoken": token, "next": "/health"}
         data = urllib.parse.urlencode(form).encode()
         headers = {"Referer": f"{self._url}/admin/login/"}

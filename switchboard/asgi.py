@@ -3,10 +3,9 @@
 
 import os
 
-from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.routing import ProtocolTypeRouter
 from channels.sessions import CookieMiddleware
 from django.core.asgi import get_asgi_application
-from django.urls import path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "switchboard.settings")
 
@@ -15,8 +14,7 @@ pages = get_asgi_application()
 # Only now, because it needs the app registry.
 from switchboard.consumers import LiveConsumer  # noqa: E402
 from switchboard.phone_consumer import PhoneConsumer  # noqa: E402
+from switchboard.sockets import router  # noqa: E402
 
-sockets = URLRouter(
-    [path("ws/live", LiveConsumer.as_asgi()), path("ws/phone/<uuid:user_id>", PhoneConsumer.as_asgi())]
-)
+sockets = router({"live": LiveConsumer, "phone/<uuid:user_id>": PhoneConsumer})
 application = ProtocolTypeRouter({"http": pages, "websocket": CookieMiddleware(sockets)})

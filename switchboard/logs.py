@@ -15,6 +15,10 @@ SILENT_LOGGERS = ("psycopg",)
 """Libraries that warn at every attempt of what is logged once, and better, by whoever uses them."""
 
 
+FAILED = 500
+"""The HTTP status of a request that failed here."""
+
+
 def configure(level: str, form: str) -> None:
     """Send all log lines to standard error.
 
@@ -73,3 +77,18 @@ def logger_from(level: int) -> type[structlog.stdlib.BoundLogger]:
 
 def _write_nothing(_logger: object, _event: str | None = None, *_args: Any, **_facts: Any) -> None:
     """Take the place of a method of a logger whose lines nobody wants."""
+
+
+def quiet_refusals() -> None:
+    """Have web requests logged that failed here, not those that were refused: a refusal is an answer.
+
+    A probe of a node that is unwell asks for the same 503 every few seconds, and says so itself.
+    """
+    logger = logging.getLogger("django.request")
+    logger.removeFilter(_is_failure)
+    logger.addFilter(_is_failure)
+
+
+def _is_failure(record: logging.LogRecord) -> bool:
+    return getattr(record, "status_code", FAILED) == FAILED
+

@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ASGI application of the live API: REST and server-sent events over HTTP, events over WebSocket."""
 
-from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.routing import ProtocolTypeRouter
 from django.core.asgi import get_asgi_application
-from django.urls import path
 
 pages = get_asgi_application()
 
 # Only now, because it needs the app registry.
 from signaling.api.consumers import EventsConsumer  # noqa: E402
+from switchboard.sockets import router  # noqa: E402
 
-application = ProtocolTypeRouter(
-    {"http": pages, "websocket": URLRouter([path("ws/events", EventsConsumer.as_asgi())])}
-)
+application = ProtocolTypeRouter({"http": pages, "websocket": router({"events": EventsConsumer})})

@@ -15,7 +15,10 @@ from switchboard.dashboard.backends import PULSE, TABLES, Backend, Picture, conf
 from switchboard.dashboard.tail import CLOSED, OPENED, EventTail
 
 GAP_S = 0.5
-"""Between two looks at a table, and from one look to the next at a node without an event stream."""
+"""Between two looks at the calls, and from one look to the next at a node without an event stream."""
+LONG_GAP_S = 2.0
+"""Between two looks at a table that is longer than the calls and further down the page. The first look after a quiet
+while does not wait."""
 PULSE_S = 0.75
 """How often the pool of RTP managers is looked at. With the time that an answer may take, a node that is away is shown
 as such within two seconds."""
@@ -104,11 +107,11 @@ class Follower:
         if self.picture.problem or not self._is_listening:
             due_at = looked_at + GAP_S
         elif touched_at > looked_at:
-            due_at = max(touched_at, looked_at + GAP_S)
+            due_at = max(touched_at, looked_at + _gap_s(table))
         else:
             due_at = looked_at + (PULSE_S if table == PULSE else WHOLE_S)
             if looked_at < touched_at + SETTLE_S:
-                due_at = min(due_at, touched_at + SETTLE_S)
+                due_at = min(due_at, max(touched_at + SETTLE_S, looked_at + _gap_s(table)))
         return max(due_at, self._rests_until)
 
     async def _take(self, tables: Collection[str]) -> None:
@@ -129,6 +132,10 @@ class Follower:
                 await self._news.wait()
         except TimeoutError:
             return
+
+
+def _gap_s(table: str) -> float:
+    return GAP_S if table in ("calls", PULSE) else LONG_GAP_S
 
 
 class Watch:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import threading
 from typing import Any
@@ -41,10 +40,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         logs.configure(settings.LOGLEVEL, settings.LOG_FORMAT)
-        # Refusals are answers, and a probe asks often; what fails here is logged.
-        logging.getLogger("django.request").addFilter(
-            lambda record: getattr(record, "status_code", 500) == 500
-        )
+        logs.quiet_refusals()
         database_away.quiet_the_log()
         problem = problem_with(WantedPort(settings.API_BIND, settings.API_PORT, "tcp", "API_PORT"))
         if problem:

@@ -17,6 +17,7 @@ EAST, WEST = (Backend(name=name, url=f"http://{name}") for name in ("east", "wes
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(module, "GAP_S", 0.1)
+    monkeypatch.setattr(module, "LONG_GAP_S", 0.2)
     monkeypatch.setattr(module, "SETTLE_S", 0.3)
 
 

@@ -27,6 +27,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         logs.configure(settings.UI_LOGLEVEL, settings.LOG_FORMAT)
+        logs.quiet_refusals()
         database_away.quiet_the_log()
         problem = problem_with(WantedPort(settings.UI_BIND, settings.UI_PORT, "tcp", "UI_PORT"))
         if problem:
