@@ -14,6 +14,8 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 TIMEOUT_S: Final = 5.0
+LISTS: Final = {"calls": "calls", "registrations": "registrations", "rtpmanagers": "members"}
+"""Table → the name of the list in its answer."""
 REFUSED, UNREACHABLE, DENIED, NOT_FOUND = 1, 3, 4, 5
 """Exit codes: the node refused, cannot be reached, did not allow it, or does not know the thing."""
 _EXIT_OF_STATUS: Final = {401: DENIED, 403: DENIED, 404: NOT_FOUND}
@@ -62,35 +64,67 @@ class NodeClient:
         self._client.close()
 
     def rows(self, table: str) -> list[dict[str, Any]]:
-        """Return what is alive: ``calls`` or ``registrations``.
+        """Return what is alive: a table of `LISTS`.
 
         Raises:
             NodeProblem: the node does not say.
         """
         answer = self._ask("GET", f"/api/v1/{table}")
-        rows = answer.get(table)
+        rows = answer.get(LISTS[table])
         if not isinstance(rows, list):
             raise NodeProblem(f"{self._server} answers with something unexpected", REFUSED)
         return rows
 
-    def hang_up(self, call_id: str) -> None:
-        """End a call by its Call-ID.
+    def hang_up(self, call_id: str) -> dict[str, Any]:
+        """End a call by its Call-ID or uuid.
 
         Raises:
             NodeProblem: the node does not do it.
         """
-        self._ask("DELETE", f"/api/v1/calls/{quote(call_id, safe='')}")
+        return self._ask("DELETE", f"/api/v1/calls/{quote(call_id, safe='')}")
 
-    def _ask(self, method: str, path: str) -> dict[str, Any]:
+    def originate(self, **wanted: Any) -> dict[str, Any]:
+        """Make a call: ring ``user`` of ``account`` for ``timeout`` seconds, then dial ``number`` for it.
+
+        Raises:
+            NodeProblem: the node does not do it.
+        """
+        return self._ask("POST", "/api/v1/calls", json=wanted)
+
+    def drain(self, node_id: str, mode: str) -> dict[str, Any]:
+        """Have an RTP manager emptied; ``mode`` is ``graceful`` or ``aggressive``.
+
+        Raises:
+            NodeProblem: the node does not do it.
+        """
+        return self._ask("POST", _drain_path(node_id), params={"mode": mode})
+
+    def drain_status(self, node_id: str) -> dict[str, Any]:
+        """Return how the drain of an RTP manager goes.
+
+        Raises:
+            NodeProblem: the node does not say.
+        """
+        return self._ask("GET", _drain_path(node_id))
+
+    def end_drain(self, node_id: str) -> dict[str, Any]:
+        """Let an RTP manager take calls again.
+
+        Raises:
+            NodeProblem: the node does not do it.
+        """
+        return self._ask("DELETE", _drain_path(node_id))
+
+    def _ask(self, method: str, path: str, **content: Any) -> dict[str, Any]:
         try:
-            response = self._client.request(method, path)
+            response = self._client.request(method, path, **content)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             why = str(error) or type(error).__name__
             raise NodeProblem(f"{self._server} cannot be reached: {why}", UNREACHABLE) from error
         answer = _json_object(response)
         if response.is_success:
             return answer
-        text = answer.get("error") or f"{response.status_code} {response.reason_phrase}"
+        text = _why(answer) or f"{response.status_code} {response.reason_phrase}"
         raise NodeProblem(f"{self._server}: {text}", _EXIT_OF_STATUS.get(response.status_code, REFUSED))
 
 
@@ -108,6 +142,18 @@ def is_this_machine(server: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _drain_path(node_id: str) -> str:
+    return f"/api/v1/rtpmanagers/{quote(node_id, safe='')}/drain"
+
+
+def _why(answer: dict[str, Any]) -> str:
+    """Return why a node refused: what is wrong with each field, else its sentence."""
+    fields = answer.get("fields")
+    if isinstance(fields, dict) and fields:
+        return " ".join(f"{name}: {' '.join(map(str, said))}" for name, said in fields.items())
+    return str(answer.get("error") or "")
 
 
 def _json_object(response: httpx.Response) -> dict[str, Any]:

@@ -41,6 +41,10 @@ class NodeCommand(BaseCommand):
             help=f"API token (default: ${TOKEN_VARIABLE}; on the node's own machine none is needed)",
         )
 
+    def say(self, text: str, answer: Mapping[str, Any], *, as_json: bool) -> None:
+        """Print one line, or the whole answer as JSON."""
+        self.stdout.write(json.dumps(answer, indent=2, ensure_ascii=False) if as_json else text)
+
     def client(self, options: Mapping[str, Any]) -> NodeClient:
         """Return a client of the node that the options name."""
         server = options["server"]

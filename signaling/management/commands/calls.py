@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``manage.py calls``: what is being talked, and an end to it."""
+"""``manage.py calls``: what is being talked, a new call, and an end to one."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import time
+from collections.abc import Mapping
 from typing import IO, Any, cast
 
+from django.conf import settings
 from rich.console import Console
 from rich.live import Live
 
-from signaling.node_client import NodeProblem
+from signaling.node_client import NodeClient, NodeProblem
 from signaling.node_command import NodeCommand, failed, table_of
 
 COLUMNS = {
@@ -24,42 +27,91 @@ COLUMNS = {
     "Call-ID": "call_id",
 }
 WATCH_S = 1.0
+COUNTING = "duration_seconds"
 
 
 class Command(NodeCommand):
-    """List, watch or hang up the calls of a signaling node."""
+    """List, watch, make or hang up the calls of a signaling node."""
 
-    help = "List and watch the calls of a signaling node, or hang one up."
+    help = "List and watch the calls of a signaling node, make one, or hang one up."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)
         listing = verbs.add_parser("list", help="print the calls")
-        listing.add_argument("--json", action="store_true", help="print JSON instead of a table")
         watching = verbs.add_parser("watch", help="show the calls until Ctrl-C")
+        making = verbs.add_parser("originate", help="ring the phones of a user, then dial a number for it")
+        making.add_argument("user", metavar="USER", help="extension or user name")
+        making.add_argument("number", metavar="NUMBER", help="what is dialled when a phone is answered")
+        making.add_argument(
+            "--account",
+            default=settings.DEFAULT_DOMAIN,
+            metavar="DOMAIN",
+            help="of the user (default: %(default)s)",
+        )
+        making.add_argument(
+            "--timeout",
+            type=int,
+            default=30,
+            metavar="SECONDS",
+            help="how long the phones ring (default: 30)",
+        )
         ending = verbs.add_parser("hangup", help="end a call")
-        ending.add_argument("call_id", metavar="CALL-ID", help="the call, as `list` names it")
-        for each in (listing, watching, ending):
+        ending.add_argument("call_id", metavar="CALL-ID", help="the call, as `list` names it, or its uuid")
+        for each in (listing, watching, making, ending):
+            each.add_argument("--json", action="store_true", help="print JSON")
             self.add_node_arguments(each)
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             with self.client(options) as node:
-                if options["verb"] == "list":
-                    self.show("Calls", COLUMNS, node.rows("calls"), as_json=options["json"])
-                elif options["verb"] == "watch":
-                    self._watch(lambda: node.rows("calls"))
-                else:
-                    node.hang_up(options["call_id"])
-                    self.stdout.write(f"{options['call_id']} is being hung up")
+                self._run(node, options)
         except NodeProblem as problem:
             raise failed(problem) from problem
 
-    def _watch(self, read: Any) -> None:
-        console = Console(file=cast("IO[str]", self.stdout))
+    def _run(self, node: NodeClient, options: Mapping[str, Any]) -> None:
+        verb, as_json = options["verb"], options["json"]
+        if verb == "list":
+            self.show("Calls", COLUMNS, node.rows("calls"), as_json=as_json)
+        elif verb == "watch":
+            self._watch(node, as_json=as_json)
+        elif verb == "originate":
+            made = node.originate(
+                user=options["user"],
+                number=options["number"],
+                account=options["account"],
+                timeout=options["timeout"],
+            )
+            phones = "1 phone rings" if made.get("phones") == 1 else f"{made.get('phones')} phones ring"
+            self.say(f"{phones}; the call is {made.get('call_uuid')}", made, as_json=as_json)
+        else:
+            ended = node.hang_up(options["call_id"])
+            self.say(f"{options['call_id']} is being hung up", ended, as_json=as_json)
+
+    def _watch(self, node: NodeClient, *, as_json: bool) -> None:
         try:
-            with Live(table_of("Calls", COLUMNS, read()), console=console, auto_refresh=False) as live:
-                while True:
-                    time.sleep(WATCH_S)
-                    live.update(table_of("Calls", COLUMNS, read()), refresh=True)
+            if as_json:
+                self._watch_lines(node)
+            else:
+                self._watch_table(node)
         except KeyboardInterrupt:
             return
+
+    def _watch_table(self, node: NodeClient) -> None:
+        console = Console(file=cast("IO[str]", self.stdout))
+        table = table_of("Calls", COLUMNS, node.rows("calls"))
+        with Live(table, console=console, auto_refresh=False) as live:
+            while True:
+                time.sleep(WATCH_S)
+                live.update(table_of("Calls", COLUMNS, node.rows("calls")), refresh=True)
+
+    def _watch_lines(self, node: NodeClient) -> None:
+        """Print the calls as one line of JSON, and again whenever something about them has changed."""
+        shown: object = None
+        while True:
+            rows = node.rows("calls")
+            kept = [{name: value for name, value in row.items() if name != COUNTING} for row in rows]
+            if kept != shown:
+                shown = kept
+                self.stdout.write(json.dumps(rows, ensure_ascii=False))
+                self.stdout.flush()
+            time.sleep(WATCH_S)
