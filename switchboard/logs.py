@@ -91,4 +91,3 @@ def quiet_refusals() -> None:
 
 def _is_failure(record: logging.LogRecord) -> bool:
     return getattr(record, "status_code", FAILED) == FAILED
-
