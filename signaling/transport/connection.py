@@ -8,11 +8,13 @@ set no message is delivered and nothing is written.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import secrets
 import socket
 from typing import TYPE_CHECKING, Protocol, cast
 
-from signaling.sip.errors import RemoteProtocolError
+from signaling.sip.errors import LocalProtocolError, ParseError, RemoteProtocolError
 from signaling.sip.flow import Flow
 from signaling.sip.stream import KEEP_ALIVE, PONG, StreamFramer
 
@@ -83,8 +85,8 @@ class SipConnection(asyncio.Protocol):
             return
         try:
             messages = self._framer.feed(data)
-        except RemoteProtocolError as error:
-            self.abort(f"framing: {error.reason}")
+        except ParseError as error:
+            self._refuse(error)
             return
         for message in messages:
             if self.closed:
@@ -96,7 +98,7 @@ class SipConnection(asyncio.Protocol):
                 self.proven = True
                 self._owner.message_received(self, message)
         if self._framer.error is not None:
-            self.abort(f"framing: {self._framer.error.reason}")
+            self._refuse(self._framer.error)
 
     def write(self, data: bytes) -> bool:
         """Send bytes; False when the connection is closed or closes because its peer does not read."""
@@ -107,6 +109,15 @@ class SipConnection(asyncio.Protocol):
             self.abort("the peer does not read")
             return False
         return True
+
+    def _refuse(self, error: ParseError) -> None:
+        """Answer a message whose end cannot be known, if it is one that can be answered, and close."""
+        logger.debug("TCP framing of %s is lost: %s", self.flow.remote, error.reason)
+        if error.request is not None:
+            with contextlib.suppress(RemoteProtocolError, LocalProtocolError):
+                response = error.request.response(error.status_hint, to_tag=secrets.token_hex(8))
+                self.write(response.to_bytes())
+        self.close()
 
     def abort(self, reason: str) -> None:
         """Close at once; what was not yet written is lost."""

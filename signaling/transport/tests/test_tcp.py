@@ -75,6 +75,24 @@ async def test_it_closes_a_stream_that_cannot_be_framed(start, broken):
     writer.close()
 
 
+@pytest.mark.parametrize(
+    ("length", "status"),
+    [(b"", b"400"), (b"Content-Length: -1\r\n", b"400"), (b"Content-Length: 99999\r\n", b"513")],
+)
+async def test_it_answers_a_request_whose_end_cannot_be_known_before_it_closes(start, length, status):
+    manager, recorder = await start(limits=ParseLimits(max_message_bytes=4096))
+    reader, writer = await connect(manager)
+    writer.write(
+        b"OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=1\r\n"
+        b"To: <sip:x@h>\r\nCall-ID: c\r\nCSeq: 1 OPTIONS\r\n" + length + b"\r\n"
+    )
+    answer = await asyncio.wait_for(reader.read(), 5)
+    assert answer.startswith(b"SIP/2.0 " + status)
+    assert b"Via: SIP/2.0/TCP h;branch=z9hG4bK1\r\n" in answer
+    await recorder.lost_flow()
+    writer.close()
+
+
 async def test_it_opens_a_connection_on_demand_and_uses_it_again(start):
     manager, _ = await start()
     other, received = await start()
