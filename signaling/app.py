@@ -33,7 +33,7 @@ from signaling.dependencies import CDR_DELIVERY, DATABASE, NATS, REDIS, Dependen
 from signaling.directory import Directory
 from signaling.drain import DrainController
 from signaling.drain.commands import offer_drains
-from signaling.guard import Identity, MemoryGuard
+from signaling.guard import Identity, MemoryGuard, own_limiter
 from signaling.legs.outbound import Outbound
 from signaling.live.call_commands import CallCommands
 from signaling.live.service import LiveService
@@ -103,7 +103,6 @@ class SignalingApp:
         self.location_store = LocationStore(self.location, table)
         self.changes = Changes()
         self.pool = MediaPool(config.rtpmanagers, security=config.grpc_security)
-        guard = MemoryGuard(config.guard)
         tokens = TokenSource(os.urandom)
         self.transport = TransportManager(
             config.transport,
@@ -113,6 +112,8 @@ class SignalingApp:
         )
         self.sharing = self._share(config)
         self.redis = None if self.sharing is None else self.sharing.link
+        limiter = own_limiter if self.sharing is None else self.sharing.limits.limiter
+        guard = MemoryGuard(config.guard, limiter)
         endpoint = Endpoint(
             sent_by=lambda flow: self.transport.advertised(flow.remote[0], flow.transport),
             tokens=tokens,
@@ -143,6 +144,7 @@ class SignalingApp:
                 changes=self.changes,
             ),
             config.caps,
+            limiter,
         )
         authenticator = Authenticator(
             self.directory,

@@ -96,7 +96,12 @@ class SignalingConfig:
             ),
             authentication=AuthenticationConfig.from_settings(settings),
             registrar=RegistrarConfig.from_settings(settings),
-            caps=CallCaps(node=settings.MAX_CALLS, per_user=settings.MAX_CALLS_PER_USER),
+            caps=CallCaps(
+                node=settings.MAX_CALLS,
+                per_user=settings.MAX_CALLS_PER_USER,
+                per_second_per_user=settings.CALLS_PER_SECOND_PER_USER,
+                per_second_per_account=settings.CALLS_PER_SECOND_PER_ACCOUNT,
+            ),
             limits=CallLimits(
                 max_ringing_s=settings.MAX_RINGING_S,
                 max_call_s=settings.MAX_CALL_S,

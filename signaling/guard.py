@@ -13,9 +13,9 @@ whatever strangers do.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from signaling.limiter import Limiter
 from signaling.sip.flow import Flow
@@ -87,22 +87,36 @@ class Guard(Protocol):
         """Remember that `identity` is at home at the end of `flow`."""
 
 
-class MemoryGuard:
-    """The guard of one process."""
+MakeLimiter = Callable[..., Limiter]
+"""Makes the limiter called by its first argument; the others are those of `Limiter`."""
 
-    def __init__(self, config: GuardConfig) -> None:
+
+def own_limiter(name: str, **numbers: Any) -> Limiter:
+    """Return a limiter that holds on this node alone."""
+    return Limiter(**numbers)
+
+
+class MemoryGuard:
+    """The guard of one process.
+
+    Args:
+        config: the numbers.
+        limiter: makes the limiters that other nodes hold as well: ``requests``, ``failures``, ``guesses``.
+    """
+
+    def __init__(self, config: GuardConfig, limiter: MakeLimiter = own_limiter) -> None:
         self._trust_s = config.trust_s
         per_second = config.requests_per_second_per_source
-        self._requests = Limiter(burst=per_second, per_s=per_second, max_keys=MAX_SOURCES)
+        self._requests = limiter("requests", burst=per_second, per_s=per_second, max_keys=MAX_SOURCES)
         failures = config.auth_failures_per_minute
-        self._source_failures = Limiter(burst=failures, per_s=failures / 60, max_keys=MAX_SOURCES)
+        self._source_failures = limiter("failures", burst=failures, per_s=failures / 60, max_keys=MAX_SOURCES)
         self._path_failures = Limiter(burst=failures, per_s=failures / 60, max_keys=MAX_SOURCES)
         # Nine tenths at once and the rest over the day: never more than the whole within any 24 hours, and an owner
         # who is nowhere at home waits minutes and not a day after an attack has ended.
         guesses = config.password_guesses_per_day
         later = max(1, guesses // 10)
         at_once, per_s = max(1, guesses - later), later / DAY_S
-        self._guesses_at_users = Limiter(burst=at_once, per_s=per_s, max_keys=MAX_USERS)
+        self._guesses_at_users = limiter("guesses", burst=at_once, per_s=per_s, max_keys=MAX_USERS)
         self._guesses_at_nobody = Limiter(burst=at_once, per_s=per_s, max_keys=MAX_UNKNOWN_IDENTITIES)
         self._guesses_at_home = Limiter(burst=at_once, per_s=per_s, max_keys=MAX_USERS)
         path, address = config.refusals_per_path, config.refusals_per_address

@@ -9,7 +9,7 @@ many, can only make the limit more lenient, and those used last are forgotten la
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
 
 class Limiter:
@@ -33,6 +33,11 @@ class Limiter:
         self._current: dict[Hashable, float] = {}
         self._old: dict[Hashable, float] = {}
         self._rotated_at = 0.0
+
+    @property
+    def fills_in_s(self) -> float:
+        """How long an empty bucket takes to be full, in seconds."""
+        return self._slack_s + self._interval_s
 
     def take(self, key: Hashable, now: float) -> bool:
         """Take one event of `key` from its bucket; False, with nothing taken, when it is empty."""
@@ -59,6 +64,14 @@ class Limiter:
             full_at = self._old.get(key, 0.0)
         return full_at - now <= self._slack_s
 
+    def charge(self, key: Hashable, count: int, now: float) -> None:
+        """Take events that were counted elsewhere; the bucket is empty then, never below."""
+        full_at = self._current.get(key)
+        if full_at is None:
+            full_at = self._promote(key, now)
+        charged = max(full_at, now) + count * self._interval_s
+        self._current[key] = min(charged, now + self._slack_s + self._interval_s)
+
     def __len__(self) -> int:
         return len(self._current) + len(self._old)
 
@@ -71,3 +84,43 @@ class Limiter:
             self._rotated_at = now
         self._current[key] = full_at
         return full_at
+
+
+class CountingLimiter(Limiter):
+    """A limiter that notes what is taken, for others who hold the same limit.
+
+    Args:
+        on_first: called when something is taken from a bucket that nothing was noted of; None: nobody waits for it.
+    """
+
+    __slots__ = ("_on_first", "taken")
+
+    MOST_NOTED = 5_000
+    """Buckets noted between two collections; beyond it the limit holds here alone."""
+
+    def __init__(
+        self, *, burst: float, per_s: float, max_keys: int, on_first: Callable[[], None] | None = None
+    ) -> None:
+        super().__init__(burst=burst, per_s=per_s, max_keys=max_keys)
+        self._on_first = on_first
+        self.taken: dict[Hashable, int] = {}
+        """Events by bucket since the last `collect`."""
+
+    def take(self, key: Hashable, now: float) -> bool:
+        """Take one event of `key` from its bucket, and note it."""
+        if not super().take(key, now):
+            return False
+        taken = self.taken
+        count = taken.get(key)
+        if count is not None:
+            taken[key] = count + 1
+        elif len(taken) < self.MOST_NOTED:
+            taken[key] = 1
+            if self._on_first is not None:
+                self._on_first()
+        return True
+
+    def collect(self) -> dict[Hashable, int]:
+        """Return what was taken since the last time."""
+        taken, self.taken = self.taken, {}
+        return taken

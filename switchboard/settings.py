@@ -223,6 +223,18 @@ MAX_CALLS_PER_USER = env.integer(
     roles=[SIGNALING],
     help="Most calls at once of one user that has no limit of its own; 0: unlimited (beyond: 486)",
 )
+CALLS_PER_SECOND_PER_USER = env.integer(
+    "CALLS_PER_SECOND_PER_USER",
+    0,
+    roles=[SIGNALING],
+    help="New calls a second of one user, on all nodes that share a Redis; 0: unlimited (beyond: 503)",
+)
+CALLS_PER_SECOND_PER_ACCOUNT = env.integer(
+    "CALLS_PER_SECOND_PER_ACCOUNT",
+    0,
+    roles=[SIGNALING],
+    help="New calls a second of one account, on all nodes that share a Redis; 0: unlimited (beyond: 503)",
+)
 MAX_CALL_S = env.seconds(
     "MAX_CALL_S", 14400, minimum=1, roles=[SIGNALING], help="Longest call, in seconds; then it is hung up"
 )

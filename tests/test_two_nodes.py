@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import socket
 import threading
@@ -211,6 +212,45 @@ def test_what_is_in_redis_is_as_documented(server: RedisServer, nodes: list[Node
     assert list(fields) == [f"sip:{callee.username}@127.0.0.1:{callee.port}"]
     assert json.loads(next(iter(fields.values())))["node"] == "node-1"
     assert 290 < server.client().ttl(key) <= 302
+
+
+@pytest.fixture(scope="module")
+def strict(
+    server: RedisServer, template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[list[Node]]:
+    """Two nodes with low limits; the second knows the first's in well under a second."""
+    limits = {"AUTH_FAILURES_PER_MINUTE": "8", "CALLS_PER_SECOND_PER_ACCOUNT": "3"}
+    with running_nodes(tmp_path_factory.mktemp("strict"), template, server, 2, **limits) as nodes:
+        yield nodes
+
+
+def test_failed_logins_at_one_node_count_at_the_other(strict: list[Node]) -> None:
+    victim = strict[0].phone()
+    thief = dataclasses.replace(victim, password="guess")
+    with rawsip.Peer(strict[0].address, ip="127.0.0.9") as peer:
+        assert [peer.register(thief).status for _ in range(6)] == [401] * 6
+    strict[0].wait_until(
+        lambda: bool(strict[0].redis.client().exists("ratelimit:failures:127.0.0.9")), 3, "the count"
+    )
+    with rawsip.Peer(strict[1].address, ip="127.0.0.9") as peer:
+        assert peer.register(thief).status == 401
+        strict[1].wait_until(lambda: peer.register(thief).status == 403, 3, "the second node to refuse")
+        assert peer.register(victim).status == 403
+    with rawsip.Peer(strict[1].address) as owner:
+        assert owner.register(victim).status == 200
+
+
+def test_calls_a_second_of_an_account_are_bounded(strict: list[Node]) -> None:
+    answers = []
+    for _ in range(8):
+        with rawsip.Peer(strict[0].address) as caller:
+            answers.append(caller.invite(a_caller(strict[0]), "9011"))
+    assert [answer.status for answer in answers[:3]] == [486] * 3
+    refused = [answer for answer in answers if answer.status == 503]
+    assert refused and refused[0].get("retry-after") == "1"
+    strict[0].wait_until(
+        lambda: bool(strict[0].redis.client().keys("ratelimit:account-calls:*")), 3, "the count"
+    )
 
 
 RINGS = 603

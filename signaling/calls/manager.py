@@ -17,6 +17,11 @@ from signaling.calls.leg import Leg
 from signaling.calls.originate import OriginatedCall
 from signaling.calls.ports import CallRequest, CallServices, Destination
 from signaling.directory import AccountInfo, UserInfo
+from signaling.guard import MakeLimiter, own_limiter
+from signaling.limiter import Limiter
+
+MAX_RATED = 100_000
+"""Users, and accounts, whose calls a second are counted at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +31,9 @@ class CallCaps:
     node: int
     per_user: int
     """For users that have no number of their own; 0: unlimited."""
+    per_second_per_user: int = 0
+    """New calls a second of one user; 0: unlimited."""
+    per_second_per_account: int = 0
 
 
 class CallManager:
@@ -34,14 +42,17 @@ class CallManager:
     Args:
         services: what calls need.
         caps: the node's limits; accounts and users bring their own.
+        limiter: makes the limiters of new calls a second, which other nodes hold as well.
     """
 
-    def __init__(self, services: CallServices, caps: CallCaps) -> None:
+    def __init__(self, services: CallServices, caps: CallCaps, limiter: MakeLimiter = own_limiter) -> None:
         self.calls: dict[str, Call] = {}
         self.total = 0
         self.closing = False
         self._services = services
         self._caps = caps
+        self._user_rate = _rate(limiter, "user-calls", caps.per_second_per_user)
+        self._account_rate = _rate(limiter, "account-calls", caps.per_second_per_account)
         self._tasks: set[asyncio.Task[None]] = set()
         self._per_account: Counter[str] = Counter()
         self._per_user: Counter[str] = Counter()
@@ -57,6 +68,11 @@ class CallManager:
         cap = self._caps.per_user if caller.max_concurrent_calls is None else caller.max_concurrent_calls
         if 0 < cap <= self._per_user[caller.id]:
             return failures.USER_LIMIT
+        now = self._services.loop.time()
+        if self._account_rate is not None and not self._account_rate.has(account.id, now):
+            return failures.ACCOUNT_RATE
+        if self._user_rate is not None and not self._user_rate.has(caller.id, now):
+            return failures.USER_RATE
         return None
 
     def start(self, caller: Leg, request: CallRequest) -> Call:
@@ -71,12 +87,21 @@ class CallManager:
         request = call.request
         self.calls[call.record.id] = call
         self.total += 1
+        if request.refusal is None:
+            self._count_rate(request)
         self._per_account[request.account.id] += 1
         self._per_user[request.caller.id] += 1
         task = self._services.loop.create_task(call.run())
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._ended(call, done))
         return call
+
+    def _count_rate(self, request: CallRequest) -> None:
+        now = self._services.loop.time()
+        if self._account_rate is not None:
+            self._account_rate.take(request.account.id, now)
+        if self._user_rate is not None:
+            self._user_rate.take(request.caller.id, now)
 
     async def shut_down(self, grace_s: float) -> None:
         """Refuse new calls, hang up the running ones and wait for their records, at most ``grace_s`` seconds."""
@@ -95,6 +120,10 @@ class CallManager:
         if not task.cancelled() and task.exception() is not None:
             call.log.error("call.task_failed", exc_info=task.exception())
         call.let_go()
+
+
+def _rate(limiter: MakeLimiter, name: str, per_s: int) -> Limiter | None:
+    return limiter(name, burst=per_s, per_s=per_s, max_keys=MAX_RATED) if per_s else None
 
 
 def _decrement(counter: Counter[str], key: str) -> None:

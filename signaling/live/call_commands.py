@@ -27,6 +27,8 @@ SENTENCES: dict[CallFailure, tuple[int, str]] = {
     failures.SHUTTING_DOWN: (503, "The node is being stopped and begins no call."),
     failures.NODE_LIMIT: (503, "The node has as many calls as it may."),
     failures.ACCOUNT_LIMIT: (409, "The account has as many calls as it may."),
+    failures.ACCOUNT_RATE: (429, "The account makes as many calls a second as it may."),
+    failures.USER_RATE: (429, "The user makes as many calls a second as it may."),
     failures.USER_LIMIT: (409, "The user has as many calls as it may."),
 }
 

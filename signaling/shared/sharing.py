@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Everything that one signaling node shares with others, put together: bindings, and the way to phones.
+"""Everything that one signaling node shares with others, put together: bindings, the way to phones, limits.
 
 Knows its parts and decides nothing. Invariant: a node serves its own phones and calls whether or not any of it works.
 """
@@ -18,6 +18,7 @@ from signaling.legs.outbound import PhoneAddress
 from signaling.location import Location
 from signaling.redis_link import RedisConfig, RedisLink
 from signaling.registrar import aor_of
+from signaling.shared.limits import SharedLimits
 from signaling.shared.location import SharedLocation
 from signaling.shared.relay import Relay
 from signaling.shared.routes import RouteTexts
@@ -79,6 +80,7 @@ class NodeSharing:
         self._config = config
         self._transport = transport
         self._routes = RouteTexts(config.secret, boot_id=uuid.uuid4().hex[:8])
+        self.limits = SharedLimits(self.link, now=now)
         self.relay = Relay(location, transport, self._routes, now=now, limits=limits)
         self._location = SharedLocation(
             self.link, location, node_id=config.node_id, address=self._address, now=now
@@ -88,6 +90,7 @@ class NodeSharing:
         """Connect to Redis, if it is there, and begin to share; the bindings of this node are restored by now."""
         await self.link.start()
         self._location.start()
+        self.limits.start()
 
     async def leave(self) -> None:
         """Tell others that this node takes no more calls for its phones; what else is shared goes on."""
@@ -95,6 +98,7 @@ class NodeSharing:
 
     async def stop(self) -> None:
         """Write what waits and disconnect."""
+        await self.limits.stop()
         await self.link.stop()
 
     def withdraw(self, aor: str, contacts: Iterable[str] | None, call_id: str, cseq: int) -> None:

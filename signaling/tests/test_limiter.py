@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signaling.limiter import Limiter
+from signaling.limiter import CountingLimiter, Limiter
 
 
 def test_it_allows_the_burst_and_then_the_rate():
@@ -80,3 +80,27 @@ def test_it_never_allows_more_than_burst_plus_rate(gaps, burst, per_s):
     for start in range(len(allowed)):
         window = allowed[-1] - allowed[start]
         assert len(allowed) - start <= burst + window * per_s + 1e-3
+
+
+def test_events_elsewhere_empty_a_bucket_and_overdraw_it_never():
+    limiter = Limiter(burst=5, per_s=1, max_keys=10)
+    limiter.charge("key", 3, 100.0)
+    assert limiter.take("key", 100.0) and limiter.take("key", 100.0) and not limiter.take("key", 100.0)
+    limiter.charge("key", 1000, 100.0)
+    assert not limiter.has("key", 100.9)
+    assert limiter.has("key", 101.01)
+
+
+def test_a_counting_limiter_notes_what_it_let_pass_until_it_is_collected():
+    told = []
+    limiter = CountingLimiter(burst=2, per_s=1, max_keys=10, on_first=lambda: told.append(1))
+    for key in ("a", "a", "a", "b"):
+        limiter.take(key, 100.0)
+    assert (limiter.collect(), limiter.collect(), len(told)) == ({"a": 2, "b": 1}, {}, 2)
+
+
+def test_a_counting_limiter_notes_no_more_buckets_than_it_may(monkeypatch):
+    monkeypatch.setattr(CountingLimiter, "MOST_NOTED", 3)
+    limiter = CountingLimiter(burst=2, per_s=1, max_keys=10)
+    assert all(limiter.take(number, 100.0) for number in range(8))
+    assert len(limiter.collect()) == 3

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Limits that hold over all nodes: each node's limiters learn through Redis what the others let pass.
+
+A limiter decides by itself, at once (`signaling.limiter`). What it let pass is added to `ratelimit:{type}:{id}` a
+moment later, and what others added since is charged to its bucket. Runs on the event loop. Invariants: nothing waits
+for Redis; without it each node holds its limits alone; a bucket is charged with each event of another node once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import heapq
+import math
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, NamedTuple
+
+from signaling.limiter import CountingLimiter
+from signaling.redis_link import Command, RedisLink
+
+ROUND_S = 0.5
+"""How often nodes tell each other what they let pass."""
+URGENT_S = 0.05
+"""The same when something rare was let pass for the first time: a failed authentication, a call."""
+MOST_PER_ROUND = 500
+"""Counters that are told in one round: the highest."""
+MOST_KNOWN = 20_000
+ANSWER_S = 1.0
+MAX_ID_CHARS = 200
+NOT_WORTH = 0.01
+"""A share of the limit per round below which a source's requests are not told: phones that behave stay out of it."""
+
+_ADD = """
+local total = redis.call('INCRBY', KEYS[1], ARGV[1])
+if total == tonumber(ARGV[1]) then redis.call('EXPIRE', KEYS[1], ARGV[2]) end
+return total
+"""
+
+
+class _Shared(NamedTuple):
+    name: str
+    limiter: CountingLimiter
+    ttl_s: int
+    least: int
+    """Fewer events in a round are not told."""
+
+
+class _Count(NamedTuple):
+    shared: _Shared
+    key: Hashable
+    events: int
+
+
+class SharedLimits:
+    """The limits of one node that others hold as well.
+
+    Args:
+        link: Redis.
+        now: monotonic seconds.
+    """
+
+    def __init__(self, link: RedisLink, *, now: Callable[[], float]) -> None:
+        self._link = link
+        self._now = now
+        self._shared: list[_Shared] = []
+        self._known: dict[tuple[str, Hashable], tuple[int, float]] = {}
+        self._urgent = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def limiter(self, name: str, *, burst: float, per_s: float, max_keys: int) -> CountingLimiter:
+        """Return a limiter whose buckets other nodes share under the same name."""
+        frequent = name == "requests"
+        limiter = CountingLimiter(
+            burst=burst, per_s=per_s, max_keys=max_keys, on_first=None if frequent else self._urgent.set
+        )
+        least = max(1, math.ceil(burst * NOT_WORTH)) if frequent else 1
+        self._shared.append(_Shared(name, limiter, math.ceil(limiter.fills_in_s) + 1, least))
+        return limiter
+
+    def start(self) -> None:
+        """Begin to tell and to learn."""
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def stop(self) -> None:
+        """Stop."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    # --- Inside -------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(URGENT_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(ROUND_S - URGENT_S):
+                    await self._urgent.wait()
+            self._urgent.clear()
+            await self._round()
+
+    async def _round(self) -> None:
+        counts = [
+            _Count(shared, key, events)
+            for shared in self._shared
+            for key, events in shared.limiter.collect().items()
+            if events >= shared.least
+        ]
+        if not counts or not self._link.connected:
+            return
+        counts = heapq.nlargest(MOST_PER_ROUND, counts, key=lambda each: each.events)
+        totals = await self._link.read(*map(_command, counts), timeout_s=ANSWER_S)
+        if totals is not None:
+            self._learn(zip(counts, totals, strict=True))
+
+    def _learn(self, answers: Iterable[tuple[_Count, Any]]) -> None:
+        now, known = self._now(), self._known
+        for (shared, key, events), total in answers:
+            before, until = known.pop((shared.name, key), (0, 0.0))
+            if until <= now or total < before + events:
+                before = 0
+            others = total - before - events
+            known[shared.name, key] = (total, now + shared.ttl_s)
+            if others > 0:
+                shared.limiter.charge(key, others, now)
+        for _ in range(len(known) - MOST_KNOWN):
+            del known[next(iter(known))]
+
+
+def _command(each: _Count) -> Command:
+    key = f"ratelimit:{each.shared.name}:{str(each.key)[:MAX_ID_CHARS]}"
+    return ("EVAL", _ADD, 1, key, each.events, each.shared.ttl_s)
