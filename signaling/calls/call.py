@@ -83,6 +83,13 @@ class Call:
         """Writes log lines about the call."""
         return self.notify.log
 
+    def wall(self) -> float:
+        """Return the time for the record: since the epoch, by the clock as it was when the call began.
+
+        So a clock that is set meanwhile makes no call longer, shorter or end before its answer.
+        """
+        return self.record.invite_time + self.services.loop.time() - self.started_at
+
     # --- What the world reports ---------------------------------------------------------------------------------
 
     def on_leg_event(self, leg: Leg, event: LegEvent) -> None:
@@ -195,7 +202,7 @@ class Call:
         """Note the time at which whoever was called answered, or this server did; the first answer counts."""
         if self.record.answer_time is not None:
             return
-        self.record.answer_time = self.services.wall()
+        self.record.answer_time = self.wall()
         if self.media is not None:
             self.record.rtp_manager = self.media.node_id
         self.services.journal.call_answered(self.record)
@@ -204,7 +211,7 @@ class Call:
     def send_ring(self) -> None:
         """Tell the caller that it rings, unless its leg is up; the first time is noted."""
         if self.record.ring_time is None and self.record.answer_time is None:
-            self.record.ring_time = self.services.wall()
+            self.record.ring_time = self.wall()
             self.notify.ringing()
         if not self.answered:
             self.caller.send(Ring())
@@ -290,7 +297,7 @@ class Call:
             self.record.rtp_manager = self.media.node_id
             apply_media(self.record, await self.media.close())
         self.mover.call_ended()
-        self.record.finish(self.services.wall(), ending.reason, ending.by, self._final_status(ending))
+        self.record.finish(self.wall(), ending.reason, ending.by, self._final_status(ending))
         await self._journal()
         for leg in self._legs:
             leg.confirm_hang_up()

@@ -116,7 +116,7 @@ async def _early_media(call: Call, media: CallMedia, branch: Branch, event: Earl
         call.log.warning("call.early_media_refused", leg=branch.leg.label, detail=refused.detail)
         return
     if call.record.ring_time is None:
-        call.record.ring_time = call.services.wall()
+        call.record.ring_time = call.wall()
         call.notify.ringing()
     if call.request.sdp:
         call.caller.send(EarlyMedia(sdp))

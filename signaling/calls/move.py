@@ -307,7 +307,7 @@ class Mover:
         for leg, party in zip(self._legs(), relocation.parties, strict=False):
             leg.session_id = party.session_id
             call.services.changes.leg(leg)
-        note_move(call.record, former, media.node_id, reason, call.services.wall())
+        note_move(call.record, former, media.node_id, reason, call.wall())
         call.notify.moved(former, media.node_id, reason)
 
     def _finish(self, outcome: MoveOutcome, *, sessions: int = 0, detail: str = "") -> None:

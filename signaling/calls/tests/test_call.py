@@ -50,6 +50,20 @@ async def test_a_call_rings_is_answered_and_ends_when_the_caller_hangs_up():
     assert record.mos_score is not None
 
 
+@pytest.mark.parametrize("jump_s", [-3600.0, 3600.0])
+async def test_a_clock_that_is_set_during_a_call_changes_nothing_about_it(jump_s):
+    world = World()
+    clock = [1_700_000_000.0]
+    world.wall = lambda: clock[0]
+    await answered_call(world)
+    clock[0] += jump_s
+    world.caller.reports(HangUp(EndReason.NORMAL))
+    record = await world.ended()
+    assert record.invite_time == 1_700_000_000.0
+    assert record.invite_time <= record.ring_time <= record.answer_time <= record.end_time
+    assert record.duration_s < 5
+
+
 async def test_a_hang_up_by_the_callee_reaches_the_caller():
     world = World()
     await answered_call(world)

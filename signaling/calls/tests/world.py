@@ -164,6 +164,7 @@ class World:
     changes: Changes = field(default_factory=Changes)
     counter: CallMeter = field(default_factory=CallMeter)
     random_bytes: Callable[[int], bytes] = lambda count: bytes(range(count))
+    wall: Callable[[], float] = field(default_factory=lambda: itertools.count(1_700_000_000.0, 1.0).__next__)
 
     async def resolve(self, target: UserTarget | SipTarget, request: CallRequest) -> Sequence[Destination]:
         if self.target_failure is not None:
@@ -244,7 +245,7 @@ class World:
         """Return the node of the call."""
         return CallServices(
             loop=asyncio.get_running_loop(),
-            wall=itertools.count(1_700_000_000.0, 1.0).__next__,
+            wall=self.wall,
             random_bytes=self.random_bytes,
             node_id="sip-1",
             limits=CallLimits(
