@@ -68,6 +68,8 @@ class Call:
         self.callee: Leg | None = None
         self.answered = False
         """Whether the caller's leg is up; the record tells whether anybody answered it."""
+        self._awaits_ack = False
+        """Whether the caller has yet to confirm the answer: until it does or is given up, silence means nothing."""
         self.failure: CallFailure = failures.NOT_REGISTERED
         self.started_at = services.loop.time()
         self.deadline = self.started_at + services.limits.max_ringing_s
@@ -128,7 +130,7 @@ class Call:
         if isinstance(event, MediaLost):
             raise CallOver(EndReason.MEDIA_ERROR, HangupBy.SYSTEM)
         if isinstance(event, MediaInactive):
-            if self.answered and self._is_used(event.session_id):
+            if self.answered and not self._awaits_ack and self._is_used(event.session_id):
                 raise CallOver(EndReason.MEDIA_ERROR, HangupBy.SYSTEM)
             return True
         if isinstance(event, MediaStarted):
@@ -143,6 +145,7 @@ class Call:
             reason = EndReason.CANCELED if gave_up else event.reason
             raise CallOver(reason, HangupBy.CALLER if by_person else HangupBy.SYSTEM)
         if isinstance(event, Acknowledged):
+            self._awaits_ack = False
             if event.sdp and self.media is not None:
                 await self.media.caller_answered(event.sdp)
             return True
@@ -189,6 +192,7 @@ class Call:
 
     def send_answer(self, sdp: str, leg: str | None) -> None:
         """Send the answer to the caller and note the time; ``leg`` is the one that answered, None: this server."""
+        self._awaits_ack = True
         self.caller.send(Answer(sdp))
         self.caller_is_up()
         self.note_answer(leg)

@@ -358,6 +358,19 @@ async def test_silent_media_ends_an_answered_call():
     assert world.legs[0].sent[-1] == HangUp(EndReason.MEDIA_ERROR)
 
 
+async def test_silence_before_the_ack_leaves_it_to_the_missing_ack_to_end_the_call():
+    world = World()
+    world.start(DIAL)
+    await world.settle()
+    world.legs[0].reports(Answer("callee's answer"))
+    await world.settle()
+    world.call.post(MediaInactive(world.call.media.caller_session))
+    await world.settle()
+    assert not world.task.done()
+    world.caller.reports(HangUp(EndReason.TIMEOUT))
+    assert (await world.ended()).hangup_cause == "timeout"
+
+
 async def test_silence_before_the_answer_is_no_reason_to_end():
     world = World()
     world.start(DIAL)
