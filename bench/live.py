@@ -102,7 +102,7 @@ class WatchedCall:
             await self.world.settle()
         call = self.world.call
         call.record.finish(time.time(), EndReason.NORMAL, HangupBy.CALLER, 200)
-        call.notify.log = SimpleNamespace(info=lambda *_, **__: None)
+        call.notify._log = SimpleNamespace(info=lambda *_, **__: None)
         self.notify = call.notify
         self.sessions = list(call.media.sessions.values()) if call.media is not None else []
         self.caller: Any = self.world.caller
