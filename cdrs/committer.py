@@ -12,11 +12,11 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from cdrs.segments import ALIVE, ENDED, SEGMENT, Segment, encode_line, next_segment_path
+from cdrs.segments import ALIVE, ENDED, SEGMENT, STATE, Segment, encode_line, next_segment_path
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Committer:
         Args:
             directory: where the segments are; it exists.
             node_id: name of the signaling node, written into each segment's first line.
-            max_segment_bytes: a segment of this size is followed by a new one.
+            max_segment_bytes: a segment of this size is followed by a new one, if it has doubled since it began.
             max_held: most ended records kept in memory while the disk refuses them.
             clock: seconds since the epoch.
             monotonic: seconds that only rise; paces the retries.
@@ -63,6 +63,7 @@ class Committer:
         self._retry_at = 0.0
         self._segment: Segment | None = None
         self._open_calls: dict[str, bytes] = {}
+        self._states: dict[str, bytes] = {}
         self._held: list[bytes] = []
         self.lost = 0
         self.problem: str | None = None
@@ -86,10 +87,20 @@ class Committer:
             if entry.kind == ENDED:
                 any_ended = True
                 self._open_calls.pop(entry.record_id, None)
+                self._states.pop(entry.record_id, None)
                 self._hold(line)
+            elif entry.kind == STATE:
+                if entry.record_id in self._open_calls:
+                    self._states[entry.record_id] = line
             else:
                 self._open_calls[entry.record_id] = line
         return self._write(lines, sync=any_ended)
+
+    def adopt(self, entries: Iterable[Entry]) -> None:
+        """Take over calls that an earlier process left open; the next segment names them."""
+        for entry in entries:
+            lines = self._states if entry.kind == STATE else self._open_calls
+            lines[entry.record_id] = encode_line(entry.kind, entry.body)
 
     def beat(self) -> bool:
         """Write a sign of life, so that a crash can be dated, and sync what is only written so far."""
@@ -109,7 +120,7 @@ class Committer:
         self._held.append(line)
 
     def _write(self, lines: list[bytes], *, sync: bool) -> bool:
-        if self._segment is not None and self._segment.size < self._max_segment_bytes:
+        if self._segment is not None and not self._is_full(self._segment):
             try:
                 self._segment.append(b"".join(lines))
                 if sync:
@@ -123,6 +134,10 @@ class Committer:
                 return True
         return self._begin_segment()
 
+    def _is_full(self, segment: Segment) -> bool:
+        """Tell whether a new segment is due; one that merely has many open calls to name is not full by that."""
+        return segment.size >= max(self._max_segment_bytes, 2 * segment.head_size)
+
     def _begin_segment(self) -> bool:
         """Begin a segment whose head repeats the open calls and all held lines, which so reach the disk."""
         if self.problem is not None and self._monotonic() < self._retry_at:
@@ -131,7 +146,7 @@ class Committer:
         head = json.dumps({"v": 1, "node": self._node_id, "time": self._clock()})
         try:
             segment = Segment.create(
-                path, b"".join([encode_line(SEGMENT, head), *self._open_calls.values(), *self._held])
+                path, b"".join([encode_line(SEGMENT, head), *self._named(), *self._held])
             )
         except OSError as error:
             self._fail(error)
@@ -141,6 +156,11 @@ class Committer:
         self._recover_from_problem()
         self._held.clear()
         return True
+
+    def _named(self) -> Iterator[bytes]:
+        """Return the lines of the open calls."""
+        yield from self._open_calls.values()
+        yield from self._states.values()
 
     def _fail(self, error: OSError) -> None:
         if self.problem is None:

@@ -22,8 +22,8 @@ from pathlib import Path
 from cdrs.committer import RETRY_S, Committer, Entry
 from cdrs.lock import FileLock
 from cdrs.record import CallRecord
-from cdrs.recovery import find_cut_off
-from cdrs.segments import ANSWERED, ENDED, STARTED
+from cdrs.recovery import OpenCall, cut_off, find_open
+from cdrs.segments import ANSWERED, ENDED, STARTED, STATE, list_segments
 
 logger = logging.getLogger(__name__)
 
@@ -88,11 +88,19 @@ class Journal:
         self._sweep: asyncio.TimerHandle | None = None
         self._note_flush: asyncio.TimerHandle | None = None
         self._refused = 0
+        self.left_open: list[OpenCall] = []
+        """Calls of an earlier process that `open` left open."""
+        self.is_new = False
+        """Whether `open` found nothing at all: a disk that has never been used."""
 
-    def open(self) -> list[CallRecord]:
+    def open(self, goes_on: Callable[[OpenCall], bool] | None = None) -> list[CallRecord]:
         """Lock the directory, journal the calls that a crash cut off as ended, start the thread; return those calls.
 
         Does file I/O: call it before the event loop serves, or in a thread.
+
+        Args:
+            goes_on: tells of a call with a state whether it is to stay open; they are `left_open` then, and whoever
+                asked for them ends each of them by `call_ended`. None: no call stays open.
 
         Raises:
             DirectoryInUse: another process uses the directory.
@@ -102,14 +110,26 @@ class Journal:
         try:
             for draft in self._directory.glob("*.tmp"):
                 draft.unlink()
-            cut_off = find_cut_off(self._directory)
+            self.is_new = not list_segments(self._directory)
+            found = find_open(self._directory)
         except OSError:
             self._lock.release()
             raise
-        self._committer.commit(Entry(ENDED, record.id, record.to_json()) for record in cut_off)
+        self.left_open = [call for call in found if call.state and goes_on is not None and goes_on(call)]
+        kept = {call.record.id for call in self.left_open}
+        ended = [cut_off(call) for call in found if call.record.id not in kept]
+        for call in self.left_open:
+            record = call.record
+            self._committer.adopt(
+                [
+                    Entry(ANSWERED, record.id, record.to_json()),
+                    Entry(STATE, record.id, _state(record.id, call.state)),
+                ]
+            )
+        self._committer.commit(Entry(ENDED, record.id, record.to_json()) for record in ended)
         self._thread = threading.Thread(target=self._run, name="cdr-journal", daemon=True)
         self._thread.start()
-        return cut_off
+        return ended
 
     async def close(self, timeout_s: float = 5.0) -> None:
         """Write what is queued, stop the thread, unlock the directory. Calls still open count as cut off next time."""
@@ -158,6 +178,15 @@ class Journal:
         """Note that a call was answered, or anything else about an open call that a crash should not lose."""
         self._note(ANSWERED, record)
 
+    def call_state(self, record_id: str, state: str) -> None:
+        """Note how a later process can go on with an open call: one line of ASCII that only it understands."""
+        if len(self._queue) + len(self._notes) >= self._max_held:
+            return
+        if record_id in self._notes:
+            self._flush_notes()
+        self._queue.append((Entry(STATE, record_id, _state(record_id, state)), None))
+        self._flush_notes_soon()
+
     def call_ended(self, record: CallRecord) -> asyncio.Future[bool]:
         """Queue the finished record; the future is True once it is on disk, False when it cannot be for now.
 
@@ -187,6 +216,9 @@ class Journal:
         if len(self._queue) + len(self._notes) >= self._max_held:
             return
         self._notes[record.id] = (kind, record)
+        self._flush_notes_soon()
+
+    def _flush_notes_soon(self) -> None:
         if self._note_flush is None:
             loop = asyncio.get_running_loop()
             self._note_flush = loop.call_later(self._note_delay_s, self._flush_notes)
@@ -200,6 +232,7 @@ class Journal:
             self._queue.extend(
                 (Entry(kind, record.id, record.to_json()), None) for kind, record in notes.values()
             )
+        if self._queue:
             self._wake.set()
 
     def _give_up_waiting(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -276,3 +309,7 @@ class Journal:
         """Log the records that the disk refused to the end: the log may be on another one."""
         for line in self._committer.held[:_LAST_WORDS]:
             logger.critical("CDR not written: %s", line.decode("ascii").rstrip())
+
+
+def _state(record_id: str, state: str) -> str:
+    return f"{record_id} {state}"

@@ -23,6 +23,7 @@ from typing import Final, NamedTuple
 SEGMENT: Final = "segment"
 STARTED: Final = "started"
 ANSWERED: Final = "answered"
+STATE: Final = "state"
 ENDED: Final = "ended"
 ALIVE: Final = "alive"
 
@@ -31,7 +32,7 @@ MAX_LINE_BYTES: Final = 4 * 1024 * 1024
 
 _NAME: Final = re.compile(r"^(\d{12})-[0-9a-f]{8}\.cdr$")
 _CHUNK_BYTES: Final = 256 * 1024
-_BESIDE_ENDED: Final = {kind[:5].encode(): kind for kind in (SEGMENT, STARTED, ANSWERED, ALIVE)}
+_BESIDE_ENDED: Final = {kind[:5].encode(): kind for kind in (SEGMENT, STARTED, ANSWERED, STATE, ALIVE)}
 
 
 class Line(NamedTuple):
@@ -130,6 +131,7 @@ class Segment:
     path: Path
     fd: int
     size: int
+    head_size: int = 0
 
     @classmethod
     def create(cls, path: Path, head: bytes) -> Segment:
@@ -144,7 +146,7 @@ class Segment:
             os.close(fd)
             draft.unlink(missing_ok=True)
             raise
-        segment = cls(path, fd, len(head))
+        segment = cls(path, fd, len(head), len(head))
         try:
             sync_directory(path.parent)
         except OSError:

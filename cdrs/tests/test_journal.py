@@ -297,3 +297,95 @@ async def test_it_starts_on_a_full_disk_and_writes_the_cut_off_calls_later(
         assert "No space left" in str(again.problem)
     await until(lambda: again.problem is None)
     assert ended_ids(tmp_path) == [record.id]
+
+
+async def left_by(tmp_path: Path, *notes: tuple[str, Any]) -> None:
+    """Have a journal told of calls, and end it as a crash would."""
+    journal = Journal(tmp_path / "journal", "node", note_delay_s=0.0, commit_delay_s=0.0)
+    journal.open()
+    for method, arguments in notes:
+        getattr(journal, method)(*arguments)
+    await journal.close()
+
+
+async def test_a_call_whose_state_was_noted_last_may_stay_open(
+    tmp_path: Path, make_record: RecordMaker
+) -> None:
+    going, other = make_record(answer_time=NOON + 5), make_record()
+    await left_by(
+        tmp_path,
+        ("call_answered", (going,)),
+        ("call_state", (going.id, '{"first": 1}')),
+        ("call_state", (going.id, '{"second": 2}')),
+        ("call_started", (other,)),
+    )
+    again = Journal(tmp_path / "journal", "node")
+    assert [record.id for record in again.open(lambda call: True)] == [other.id]
+    (left,) = again.left_open
+    assert (left.record, left.state) == (going, '{"second": 2}')
+    assert left.ended_at >= NOON + 5
+    await again.close()
+
+
+async def test_a_call_that_stays_open_is_known_to_every_later_process_until_it_ends(
+    tmp_path: Path, make_record: RecordMaker
+) -> None:
+    record = make_record(answer_time=NOON + 5)
+    await left_by(tmp_path, ("call_answered", (record,)), ("call_state", (record.id, "state")))
+    for _ in range(2):
+        journal = Journal(tmp_path / "journal", "node")
+        assert journal.open(lambda call: True) == []
+        assert [call.state for call in journal.left_open] == ["state"]
+        await journal.close()
+        for old in list_segments(tmp_path / "journal")[:-1]:
+            old.unlink()
+    journal = Journal(tmp_path / "journal", "node", commit_delay_s=0.0)
+    journal.open(lambda call: True)
+    record.finish(NOON + 9, EndReason.NORMAL, HangupBy.CALLER)
+    assert await journal.call_ended(record) is True
+    await journal.close()
+    journal = Journal(tmp_path / "journal", "node")
+    assert journal.open(lambda call: True) == [] and journal.left_open == []
+    await journal.close()
+    assert ended_ids(tmp_path) == [record.id]
+
+
+@pytest.mark.parametrize("answer", [None, lambda call: False])
+async def test_a_call_that_nobody_goes_on_with_is_cut_off(
+    tmp_path: Path, make_record: RecordMaker, answer: Any
+) -> None:
+    record = make_record(answer_time=NOON + 5)
+    await left_by(tmp_path, ("call_answered", (record,)), ("call_state", (record.id, "state")))
+    journal = Journal(tmp_path / "journal", "node")
+    (cut_off,) = journal.open(answer)
+    await journal.close()
+    assert cut_off.metadata == {"cut_off": True} and journal.left_open == []
+
+
+async def test_a_state_that_comes_after_the_end_is_not_kept(tmp_path: Path, make_ended: RecordMaker) -> None:
+    record = make_ended()
+    await left_by(tmp_path, ("call_ended", (record,)), ("call_state", (record.id, "state")))
+    journal = Journal(tmp_path / "journal", "node")
+    assert journal.open(lambda call: True) == [] and journal.left_open == []
+    await journal.close()
+
+
+async def test_only_a_directory_without_any_journal_is_new(tmp_path: Path) -> None:
+    for expected in (True, False):
+        journal = Journal(tmp_path / "journal", "node")
+        journal.open()
+        assert journal.is_new is expected
+        await journal.close()
+
+
+async def test_many_open_calls_do_not_begin_a_segment_with_every_line(
+    open_journal: JournalMaker, tmp_path: Path, make_record: RecordMaker, make_ended: RecordMaker
+) -> None:
+    journal = open_journal(max_segment_bytes=2000, note_delay_s=0.0)
+    for _ in range(20):
+        record = make_record()
+        journal.call_answered(record)
+        journal.call_state(record.id, "x" * 1000)
+    for _ in range(20):
+        await journal.call_ended(make_ended())
+    assert len(list_segments(tmp_path / "journal")) < 10
