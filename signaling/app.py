@@ -15,6 +15,7 @@ import structlog
 
 from cdrs.journal import Journal
 from cdrs.outlet import open_outlet
+from cdrs.recovery import OpenCall
 from dialplan.watch import WatchState, import_if_changed
 from signaling.announce import RtpManagerAnnouncer, announce_bindings
 from signaling.authentication import Authenticator
@@ -45,6 +46,11 @@ from signaling.metering.calls import CallMeter
 from signaling.metering.meter import SignalingMeter
 from signaling.nats_adapter import open_nats
 from signaling.node import SipNode
+from signaling.pickup.keeper import JournalStore, StateKeeper
+from signaling.pickup.reconnect import Reconnect
+from signaling.pickup.redis_store import RedisStore
+from signaling.pickup.restore import PickUp, Surroundings, goes_on
+from signaling.pickup.state import describe
 from signaling.reception import Reception
 from signaling.registrar import Registrar
 from signaling.shared.sharing import NodeSharing
@@ -126,26 +132,26 @@ class SignalingApp:
         self.location.on_change.append(counter.binding_changed)
         other_nodes = None if self.sharing is None else self.sharing.phones
         outbound = Outbound(self.node, self.directory, self.location, other_nodes)
-        self.calls = CallManager(
-            CallServices(
-                loop=loop,
-                wall=time.time,
-                random_bytes=os.urandom,
-                node_id=config.node_id,
-                limits=config.limits,
-                journal=self.journal,
-                media=self._open_media,
-                targets=outbound,
-                make_leg=outbound.make_leg,
-                make_caller_leg=outbound.make_caller_leg,
-                verbs=VERBS,
-                counter=counter,
-                bus=self.bus,
-                changes=self.changes,
-            ),
-            config.caps,
-            limiter,
+        self.keeper = StateKeeper(loop, describe)
+        services = CallServices(
+            loop=loop,
+            wall=time.time,
+            random_bytes=os.urandom,
+            node_id=config.node_id,
+            limits=config.limits,
+            journal=self.journal,
+            media=self._open_media,
+            targets=outbound,
+            make_leg=outbound.make_leg,
+            make_caller_leg=outbound.make_caller_leg,
+            verbs=VERBS,
+            counter=counter,
+            bus=self.bus,
+            changes=self.changes,
+            keeper=self.keeper,
         )
+        self.calls = CallManager(services, config.caps, limiter)
+        self.call_store = self._keep_calls(loop)
         authenticator = Authenticator(
             self.directory,
             guard,
@@ -161,6 +167,19 @@ class SignalingApp:
             self.calls,
         )
         self.dependencies = self._watch_dependencies()
+        reconnect = Reconnect()
+        self.location.on_change.append(reconnect.binding_changed)
+        self.pick_up = PickUp(
+            Surroundings(
+                node=self.node,
+                services=services,
+                calls=self.calls,
+                directory=self.directory,
+                pool=self.pool,
+                reauthenticate=self.reception.reauthenticate,
+                reconnect=reconnect,
+            )
+        )
         self.live = LiveService(
             config.live,
             bus=self.bus,
@@ -209,7 +228,7 @@ class SignalingApp:
             ListenError: the SIP port is taken.
             DirectoryInUse: another process has the CDR journal.
         """
-        cut_off = await asyncio.to_thread(self.journal.open)
+        cut_off = await asyncio.to_thread(self.journal.open, self._goes_on)
         for record in cut_off:
             log.warning("call.cut_off", call_id=record.call_id, caller=record.caller_number)
         if self.nats is not None:
@@ -223,24 +242,31 @@ class SignalingApp:
             await self.sharing.start()
         await self.pool.start()
         await self._wait_for_media()
+        self.pick_up.restore(await self._calls_left_open())
         self.meter.start()
         await self.transport.start()
+        self.pick_up.go_on()
         self._keep_house()
         self.live.starting = False
 
     async def stop(self) -> None:
-        """Hang up, keep the records, and leave."""
+        """Hang up, or leave established calls to the next process; keep the records, and go."""
         if self._housekeeper is not None:
             self._housekeeper.cancel()
         if self.sharing is not None:
             await self.sharing.leave()
-        await self.calls.shut_down(HANG_UP_GRACE_S)
+        if self._config.keeps_calls:
+            await self.calls.shut_down(HANG_UP_GRACE_S, self.keeper.write)
+        else:
+            await self.calls.shut_down(HANG_UP_GRACE_S)
         await self.transport.stop()
         self.meter.stop()
         await self.drains.stop()
         await self.live.stop()
         await self.pool.stop()
         await self.location_store.stop()
+        if self.call_store is not None:
+            self.call_store.stop()
         if self.sharing is not None:
             await self.sharing.stop()
         await self.directory.stop()
@@ -260,6 +286,39 @@ class SignalingApp:
         if (redis := self.redis) is not None:
             watched.watch(REDIS, lambda: None if redis.connected else f"{redis.address}: {redis.problem}")
         return watched
+
+    def _keep_calls(self, loop: asyncio.AbstractEventLoop) -> RedisStore | None:
+        """Have what is needed to go on with calls kept on disk, and in Redis if there is one; return the latter."""
+        if not self._config.pickup_s:
+            return None
+        self.keeper.add(JournalStore(self.journal))
+        if self.redis is None:
+            return None
+        store = RedisStore(
+            self.redis,
+            self._config.node_id,
+            calls=self.calls.calls.values,
+            describe=describe,
+            away_s=self._config.pickup_s,
+            loop=loop,
+        )
+        self.keeper.add(store)
+        return store
+
+    async def _calls_left_open(self) -> list[OpenCall]:
+        """Return the calls of an earlier process that may go on: from the journal; without one, from Redis."""
+        found = self.journal.left_open
+        if self.call_store is not None:
+            if self.journal.is_new:
+                found = [call for call in await self.call_store.load() if self._goes_on(call)]
+            else:
+                self.call_store.forget_earlier()
+            self.call_store.start()
+        return found
+
+    def _goes_on(self, call: OpenCall) -> bool:
+        """Tell whether a call that an earlier process left open may go on."""
+        return goes_on(call, now=time.time(), max_away_s=self._config.pickup_s)
 
     async def _wait_for_media(self) -> None:
         """Give the RTP managers a moment to be there, so that the first call is not refused for want of one."""

@@ -44,6 +44,10 @@ class SignalingConfig:
     authentication: AuthenticationConfig
     registrar: RegistrarConfig
     caps: CallCaps
+    pickup_s: float
+    """How long an earlier process may have been away for its calls to go on; 0: they never do."""
+    keeps_calls: bool
+    """Whether a stop leaves established calls to the next process."""
     limits: CallLimits
     live: LiveConfig
     sharing: SharingConfig | None
@@ -102,6 +106,8 @@ class SignalingConfig:
                 per_second_per_user=settings.CALLS_PER_SECOND_PER_USER,
                 per_second_per_account=settings.CALLS_PER_SECOND_PER_ACCOUNT,
             ),
+            pickup_s=settings.CALL_PICKUP_S,
+            keeps_calls=settings.CALLS_ON_STOP == "keep",
             limits=CallLimits(
                 max_ringing_s=settings.MAX_RINGING_S,
                 max_call_s=settings.MAX_CALL_S,

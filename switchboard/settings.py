@@ -249,6 +249,21 @@ MEDIA_RECOVERY_S = env.seconds(
     roles=[SIGNALING],
     help="How long an established call whose RTP manager is gone waits for another one, in seconds",
 )
+CALL_PICKUP_S = env.seconds(
+    "CALL_PICKUP_S",
+    300,
+    roles=[SIGNALING],
+    help="How long signaling may have been away for its established calls to go on when it is back, in seconds; "
+    "0: they never do",
+)
+CALLS_ON_STOP = env.choice(
+    "CALLS_ON_STOP",
+    "hang_up",
+    choices=("hang_up", "keep"),
+    roles=[SIGNALING],
+    help="What becomes of established calls when signaling is asked to stop: `hang_up`, or `keep` for the process "
+    "that takes its place within CALL_PICKUP_S",
+)
 DIALPLAN_PATH = env.path(
     "DIALPLAN_PATH",
     None,

@@ -33,6 +33,16 @@ async def talk(call: Call, callee: Leg) -> None:
     """
     if call.media is not None:
         call.notify.bridged(call.media.codec, call.media.node_id)
+    call.keep()
+    await go_on(call, callee)
+
+
+async def go_on(call: Call, callee: Leg) -> None:
+    """Do what `talk` does with parties that talk already; never returns.
+
+    Raises:
+        CallOver: always.
+    """
     with call.mover.resting():
         while True:
             await call.mover.work()
@@ -50,6 +60,7 @@ async def _route(call: Call, callee: Leg, leg: Leg, item: FromLeg) -> None:
     elif isinstance(event, Acknowledged):
         if event.sdp and call.media is not None:
             await call.media.answered_offer(False, event.sdp)
+        call.keep()
     elif isinstance(event, Info):
         other.send(event)
 
@@ -67,6 +78,7 @@ async def _relay_update(call: Call, leg: Leg, other: Leg, update: Update) -> Non
     try:
         leg.send(await call.media.relay_update(leg is call.caller, update, ask_peer))
         call.notify.holds(leg.label, holding=call.media.offers_hold(leg is call.caller))
+        call.keep()
     except MediaRefused as refused:
         call.log.warning("call.update_refused", leg=leg.label, detail=refused.detail)
         leg.send(UpdateRefused(refused.failure))

@@ -71,6 +71,8 @@ class Call:
         self._awaits_ack = False
         """Whether the caller has yet to confirm the answer: until it does or is given up, silence means nothing."""
         self.failure: CallFailure = failures.NOT_REGISTERED
+        self.position = 0
+        """Which of the route's actions runs."""
         self.started_at = services.loop.time()
         self.deadline = self.started_at + services.limits.max_ringing_s
         self.notify = CallNotifier(self)
@@ -148,6 +150,7 @@ class Call:
             self._awaits_ack = False
             if event.sdp and self.media is not None:
                 await self.media.caller_answered(event.sdp)
+            self.keep()
             return True
         if isinstance(event, Update) and self.callee is None:
             await self.update_caller(event)
@@ -211,6 +214,7 @@ class Call:
             self.record.rtp_manager = self.media.node_id
         self.services.journal.call_answered(self.record)
         self.notify.answered(leg)
+        self.keep()
 
     def send_ring(self) -> None:
         """Tell the caller that it rings, unless its leg is up; the first time is noted."""
@@ -228,8 +232,13 @@ class Call:
         try:
             self.caller.send(await self.media.update_locally(update))
             self.notify.holds(self.caller.label, holding=self.media.offers_hold(True))
+            self.keep()
         except MediaRefused as refused:
             self.caller.send(UpdateRefused(refused.failure))
+
+    def keep(self) -> None:
+        """Have the state of the call kept soon, for a later process to go on with; cheap, and may come too often."""
+        self.services.keeper.changed(self)
 
     def add_leg(self, leg: Leg, session_id: str = "") -> None:
         """Remember a leg that a verb made, so that the end of the call reaches it."""
@@ -251,8 +260,7 @@ class Call:
 
     async def run(self) -> None:
         """Run the route to its end and leave nothing behind."""
-        self.services.journal.call_started(self.record)
-        self.notify.received()
+        self.begin()
         # The exception itself is not kept: with its traceback it would be a cycle of every frame of the call.
         try:
             ending = await self.prepare() or await self._run_route()
@@ -266,6 +274,11 @@ class Call:
             self.failure = failures.INTERNAL
             ending = Ending(EndReason.ERROR, HangupBy.SYSTEM)
         await self._finish(ending)
+
+    def begin(self) -> None:
+        """Make the call known."""
+        self.services.journal.call_started(self.record)
+        self.notify.received()
 
     async def prepare(self) -> Ending | None:
         """Do what comes before the route; an ending of it is that of the call."""
@@ -283,13 +296,15 @@ class Call:
             self.log.warning("call.bad_action", route=route.id, error=str(error))
             self.failure = failures.BAD_TARGET
             return Ending(self.failure.reason, HangupBy.SYSTEM)
-        for verb in verbs:
+        for position in range(self.position, len(verbs)):
+            self.position, verb = position, verbs[position]
             await self.services.verbs[type(verb)](self, verb)
         if self.record.answer_time is not None:
             return Ending(EndReason.NORMAL, HangupBy.SYSTEM)
         return Ending(self.failure.reason, HangupBy.CALLEE if self.failure.by_callee else HangupBy.SYSTEM)
 
     async def _finish(self, ending: Ending) -> None:
+        self.services.keeper.ended(self)
         for leg in self._legs:
             if leg in self._hung_up:
                 continue
@@ -301,13 +316,17 @@ class Call:
             self.record.rtp_manager = self.media.node_id
             apply_media(self.record, await self.media.close())
         self.mover.call_ended()
-        self.record.finish(self.wall(), ending.reason, ending.by, self._final_status(ending))
+        self.record.finish(self.ended_at(), ending.reason, ending.by, self._final_status(ending))
         await self._journal()
         for leg in self._legs:
             leg.confirm_hang_up()
             leg.release()
         self.notify.ended()
         self._legs.clear()
+
+    def ended_at(self) -> float:
+        """Return the time at which the call ended, in seconds since the epoch: now."""
+        return self.wall()
 
     def _final_status(self, ending: Ending) -> int:
         if self.record.answer_time is not None:

@@ -38,6 +38,13 @@ class Descriptions:
         exchange = self._sessions.get(session_id)
         return (exchange.local, exchange.remote) if exchange is not None and exchange.local else None
 
+    def restore(self, session_id: str, agreed: tuple[str, str]) -> None:
+        """Take over what was agreed on before: our last description and the remote's."""
+        local, remote = agreed
+        self._sessions[session_id] = _Exchange(
+            our_offer=local, their_offer=remote, local=local, remote=remote
+        )
+
     def forget(self, session_id: str) -> None:
         """Drop what is known of a session."""
         self._sessions.pop(session_id, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cdrs.record import EndReason
@@ -36,6 +36,11 @@ class CallCaps:
     per_second_per_account: int = 0
 
 
+def leave_none(call: Call) -> bool:
+    """Leave no call to a later process."""
+    return False
+
+
 class CallManager:
     """The calls of one node.
 
@@ -53,7 +58,7 @@ class CallManager:
         self._caps = caps
         self._user_rate = _rate(limiter, "user-calls", caps.per_second_per_user)
         self._account_rate = _rate(limiter, "account-calls", caps.per_second_per_account)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
         self._per_account: Counter[str] = Counter()
         self._per_user: Counter[str] = Counter()
 
@@ -83,17 +88,24 @@ class CallManager:
         """Start a call that rings the caller's own phones first, for at most ``timeout_s`` seconds."""
         return self._run(OriginatedCall(self._services, request, phones, timeout_s))
 
-    def _run(self, call: Call) -> Call:
-        request = call.request
+    def adopt(self, call: Call) -> None:
+        """Count a call of an earlier process among those of this one; `go_on` runs it."""
         self.calls[call.record.id] = call
-        self.total += 1
-        if request.refusal is None:
-            self._count_rate(request)
-        self._per_account[request.account.id] += 1
-        self._per_user[request.caller.id] += 1
+        self._per_account[call.request.account.id] += 1
+        self._per_user[call.request.caller.id] += 1
+
+    def go_on(self, call: Call) -> None:
+        """Run a call that was adopted."""
         task = self._services.loop.create_task(call.run())
-        self._tasks.add(task)
+        self._tasks[call.record.id] = task
         task.add_done_callback(lambda done: self._ended(call, done))
+
+    def _run(self, call: Call) -> Call:
+        self.total += 1
+        if call.request.refusal is None:
+            self._count_rate(call.request)
+        self.adopt(call)
+        self.go_on(call)
         return call
 
     def _count_rate(self, request: CallRequest) -> None:
@@ -103,16 +115,25 @@ class CallManager:
         if self._user_rate is not None:
             self._user_rate.take(request.caller.id, now)
 
-    async def shut_down(self, grace_s: float) -> None:
-        """Refuse new calls, hang up the running ones and wait for their records, at most ``grace_s`` seconds."""
+    async def shut_down(self, grace_s: float, leave: Callable[[Call], bool] = leave_none) -> None:
+        """Refuse new calls, hang up the running ones and wait for their records, at most ``grace_s`` seconds.
+
+        Args:
+            grace_s: see above.
+            leave: tells of a call whether a later process goes on with it: it is left as it is, and nobody is told.
+        """
         self.closing = True
-        for call in self.calls.values():
-            call.post(Terminate(EndReason.UNAVAILABLE))
+        for call in list(self.calls.values()):
+            task = self._tasks[call.record.id]
+            if leave(call):
+                task.cancel()
+            else:
+                call.post(Terminate(EndReason.UNAVAILABLE))
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=grace_s)
+            await asyncio.wait(self._tasks.values(), timeout=grace_s)
 
     def _ended(self, call: Call, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(call.record.id, None)
         self.calls.pop(call.record.id, None)
         call.notify.changed()
         _decrement(self._per_account, call.request.account.id)

@@ -20,6 +20,7 @@ from signaling.calls import failures
 from signaling.calls.call_sessions import CallSessions
 from signaling.calls.events import Update, UpdateAccepted
 from signaling.calls.node_sessions import MediaRefused
+from signaling.calls.sessions import MediaSession
 from signaling.mediapool import ErrorCode, MediaError, MediaNode
 
 __all__ = ["CallMedia", "MediaRefused"]
@@ -60,6 +61,37 @@ class CallMedia(CallSessions):
         self._caller_sdp = caller_sdp
         self._caller_ip = caller_ip
         self._state = _Negotiation()
+
+    # --- Going on where an earlier process was -----------------------------------------------------------------------
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the caller has agreed on its media, so that another process could go on from here."""
+        state = self._state
+        return self._is_open and (state.described or bool(state.answer)) and not state.pending_bridge
+
+    def go_on(self, sessions: Sequence[MediaSession], callee_session: str) -> None:
+        """Take over the sessions of a call that talks already, the caller's first; nothing is asked of anybody."""
+        self.caller_session, self.callee_session = sessions[0].session_id, callee_session
+        for session in sessions:
+            self.here.own(session.session_id, session.leg)
+            session.call = self.sessions[session.session_id].call
+            self.sessions[session.session_id] = session
+        self._is_open = True
+        self._state.is_called = self._state.described = True
+
+    async def reattach(self) -> None:
+        """Have the RTP manager tell this process of the sessions from now on; what they relay goes on untouched.
+
+        Raises:
+            MediaRefused: it has them no more, or is away.
+        """
+        caller = self.caller_session
+        peer = caller if self.echoes else self.callee_session
+        if peer:
+            await self._execute(pb.BridgeMediaRequest(session_id=caller, peer_session_id=peer))
+        else:
+            await self._execute(pb.StopAudioRequest(session_id=caller))
 
     # --- Answering the caller without a callee -------------------------------------------------------------------
 

@@ -309,6 +309,8 @@ class Mover:
             call.services.changes.leg(leg)
         note_move(call.record, former, media.node_id, reason, call.wall())
         call.notify.moved(former, media.node_id, reason)
+        call.services.journal.call_answered(call.record)
+        call.keep()
 
     def _finish(self, outcome: MoveOutcome, *, sessions: int = 0, detail: str = "") -> None:
         request, self._request = self._request, None

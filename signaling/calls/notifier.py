@@ -78,6 +78,10 @@ class CallNotifier:
             self._log = log.bind(call_id=request.sip_call_id, account=request.account.domain, leg="A")
         return self._log
 
+    def restore(self, stage: CallStage, bridge_id: str | None, held_by: tuple[str, ...]) -> None:
+        """Go on where an earlier process was; nothing of it is reported again."""
+        self.stage, self.bridge_id, self.held_by = stage, bridge_id, held_by
+
     # --- The call -------------------------------------------------------------------------------------------------
 
     def received(self) -> None:
@@ -152,6 +156,22 @@ class CallNotifier:
         """The media are on another RTP manager now."""
         self.log.info("call.media_moved", former=former, rtp_manager=rtp_manager, reason=reason)
         self.changed()
+
+    def picked_up(self) -> None:
+        """The call goes on in this process; its sessions are those that it had."""
+        call, record = self._call, self._call.record
+        self.log.info("call.picked_up", callee=record.callee_number)
+        target = (
+            ""
+            if call.callee is None
+            else f"user/{record.callee_user_id}"
+            if record.callee_user_id
+            else "sip:"
+        )
+        self._counter.call_picked_up(record.id, str(self.stage), target, record.invite_time)
+        self.changed()
+        for session in () if call.media is None else call.media.sessions.values():
+            self._changes.session(session)
 
     def ended(self) -> None:
         """The record is finished."""

@@ -126,6 +126,7 @@ class OriginatedCall(Call):
         self.record.rtp_manager = media.node_id
         self.caller_is_up()
         self.notify.answered("A")
+        self.keep()
         return True
 
 

@@ -87,6 +87,26 @@ class CallJournal(Protocol):
         ...
 
 
+class CallKeeper(Protocol):
+    """Keeps what a later process needs to go on with the calls of this one; see `signaling.pickup`."""
+
+    def changed(self, call: Call) -> None:
+        """Note that a call is to be kept as it is soon; never waits."""
+
+    def ended(self, call: Call) -> None:
+        """Note that there is nothing to go on with any more."""
+
+
+class NoKeeper:
+    """Keeps nothing."""
+
+    def changed(self, call: Call) -> None:
+        """Take no note."""
+
+    def ended(self, call: Call) -> None:
+        """Take no note."""
+
+
 class Targets(Protocol):
     """Finds the phones behind a dial target."""
 
@@ -121,6 +141,8 @@ class CallCounter(Protocol):
     def call_answered(self, call_id: str, leg: str | None, at: float) -> None: ...
 
     def call_bridged(self, call_id: str) -> None: ...
+
+    def call_picked_up(self, call_id: str, state: str, target: str, at: float) -> None: ...
 
     def call_ended(self, call_id: str, disposition: str, reason: str, duration_s: float) -> None: ...
 
@@ -166,5 +188,7 @@ class CallServices:
     """Gets the events of calls and sessions."""
     changes: Changes = field(default_factory=Changes)
     """Gets a note of what is to be shown anew."""
+    keeper: CallKeeper = field(default_factory=NoKeeper)
+    """Keeps the calls for a later process."""
     recovery_pace: Pace = field(default_factory=lambda: Pace(RECOVERIES_PER_SECOND))
     """Spreads out the calls of an RTP manager that is gone."""

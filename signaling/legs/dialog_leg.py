@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from itertools import count
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -68,7 +68,7 @@ class DialogLeg:
         table: the states of this kind of leg.
     """
 
-    direction: ClassVar[str] = ""
+    direction: str = ""
     """Whether the peer sent the INVITE (inbound) or this node did (outbound)."""
 
     def __init__(
@@ -159,6 +159,7 @@ class DialogLeg:
         except RemoteProtocolError as error:
             self.node.respond(event.transaction, event.request.response(error.status_hint, error.reason))
             return
+        self._keep()
         refusal = self._unusable(event.request)
         if refusal is not None:
             self.node.respond(event.transaction, refusal)
@@ -211,6 +212,11 @@ class DialogLeg:
         """End the session: the answer to a re-INVITE was never confirmed (RFC 3261 section 14.2)."""
         self._hang_up(EndReason.TIMEOUT)
         self._report_end(HangUp(EndReason.TIMEOUT))
+
+    def _keep(self) -> None:
+        """Have what changed of the dialog kept for a later process."""
+        if self.call is not None and self.state is LegState.UP:
+            self.call.keep()
 
     # --- States -------------------------------------------------------------------------------------------------
 
@@ -356,6 +362,7 @@ class DialogLeg:
             extra_headers=[("Allow", ALLOW)],
         )
         self._our_offer = self.node.request(invite, self.flow, self)
+        self._keep()
 
     def _on_offer_response(self, transaction: ClientTransaction, response: SipResponse) -> None:
         if response.status < 200 or self.dialog is None or self.flow is None:
@@ -384,6 +391,7 @@ class DialogLeg:
         if self.state is LegState.UP and self.dialog is not None and self.flow is not None:
             info = self.dialog.make_request("INFO", body=event.body, content_type=event.content_type)
             self._infos[self.node.request(info, self.flow, self)] = None
+            self._keep()
 
     def _on_options(self, event: RequestReceived) -> None:
         response = event.request.response(200)

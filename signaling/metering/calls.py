@@ -121,6 +121,14 @@ class CallMeter:
         if call is not None:
             call.state = "bridged"
 
+    def call_picked_up(self, call_id: str, state: str, target: str, at: float) -> None:
+        """Hold a call that an earlier process counted as begun; ``target`` is what answered, empty for the dialplan."""
+        call = self._calls[call_id] = _Underway(at)
+        call.is_ringing = call.is_answered = call.has_media = True
+        if target:
+            self.call_dialing(call_id, target)
+        call.state = state
+
     def call_ended(self, call_id: str, disposition: str, reason: str, duration_s: float) -> None:
         """Count a call that has ended."""
         call = self._calls.pop(call_id, None)

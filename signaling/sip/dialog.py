@@ -134,6 +134,11 @@ class Dialog:
             dialog.state = DialogState.CONFIRMED
         return dialog
 
+    def restore(self, local_cseq: int, remote_cseq: int | None) -> None:
+        """Go on with a confirmed dialog that was kept: `local_cseq` may be higher than the one used last, never lower."""
+        self.state = DialogState.CONFIRMED
+        self.local_cseq, self.remote_cseq = local_cseq, remote_cseq
+
     def make_request(
         self,
         method: str,

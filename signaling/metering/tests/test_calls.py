@@ -144,3 +144,17 @@ async def test_it_counts_without_a_reader_of_events():
     await world.settle()
     assert not world.bus.active
     assert read(meter, "sessions_created_total") == {(): 2}
+
+
+@pytest.mark.parametrize(
+    ("target", "direction"), [("", "service"), ("user/7", "internal"), ("sip:", "outbound")]
+)
+def test_a_call_of_an_earlier_process_counts_as_one_that_is_and_ends_but_not_as_begun(target, direction):
+    meter = CallMeter()
+    meter.call_picked_up("id", "bridged", target, 0.0)
+    assert read(meter, "calls") == {("bridged", direction): 1}
+    meter.session_started("id", 100.0)
+    meter.call_ended("id", "ANSWERED", "normal", 200.0)
+    assert read(meter, "calls_ended_total") == {(direction, "ANSWERED", "normal"): 1}
+    assert read(meter, "calls_started_total") == {}
+    assert all(sum(histogram.counts) == 0 for histogram in read(meter, "call_setup_seconds").values())

@@ -23,7 +23,12 @@ from switchboard.welcome import seed, show
 READY_TIMEOUT_S = 60.0
 POLL_S = 0.2
 
-CHILDREN = {"rtpmanager": ["runrtp"], "signaling": ["runsip"], "ui": ["runui"]}
+CHILDREN = {
+    "rtpmanager": ["runrtp"],
+    # Whatever the settings say: the RTP manager stops as well, so no call could be left to anybody.
+    "signaling": ["runsip", "--calls-on-stop", "hang_up"],
+    "ui": ["runui"],
+}
 
 
 class Command(BaseCommand):
