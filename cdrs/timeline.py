@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from django.utils.html import format_html, format_html_join
@@ -49,6 +49,7 @@ def events(call: CDR) -> list[Event]:
         ("Received", call.invite_time, f"from {call.caller_ip}" if call.caller_ip else ""),
         ("Ringing", call.ring_time, f"on {call.callee_number}" if call.callee_number else ""),
         ("Answered", call.answer_time, call.codec),
+        *(("Picked up", time, "signaling was started anew") for time in _picked_up(call)),
         ("Ended", call.end_time, ending(call)),
     ]
     return [
@@ -56,6 +57,17 @@ def events(call: CDR) -> list[Event]:
         for name, time, note in happened
         if time is not None
     ]
+
+
+def _picked_up(call: CDR) -> Iterator[datetime]:
+    """Yield when a later signaling process went on with the call."""
+    times = call.metadata.get("picked_up")
+    for time in times if isinstance(times, list) else ():
+        if (
+            isinstance(time, int | float)
+            and call.invite_time.timestamp() <= time <= call.end_time.timestamp()
+        ):
+            yield datetime.fromtimestamp(time, UTC)
 
 
 def parts(call: CDR) -> list[Part]:

@@ -118,3 +118,17 @@ def test_a_call_that_went_wrong_is_explained(made: CDR, words: str) -> None:
 
 def test_a_call_that_a_crash_cut_off_is_explained_by_the_crash() -> None:
     assert explain(answered(hangup_cause="error", metadata={"cut_off": True})) is CUT_OFF
+
+
+def test_a_call_that_a_later_process_went_on_with_says_when() -> None:
+    noon = NOON.timestamp()
+    told = [
+        (event.name, event.offset)
+        for event in events(answered(metadata={"picked_up": [noon + 10, noon + 20.5]}))
+    ]
+    assert told[3:] == [("Picked up", "+10.0 s"), ("Picked up", "+20.5 s"), ("Ended", "+1:07")]
+
+
+@pytest.mark.parametrize("metadata", [{"picked_up": True}, {"picked_up": ["soon", None, 0, 1e99]}])
+def test_metadata_of_another_form_are_no_events(metadata: Any) -> None:
+    assert len(events(answered(metadata=metadata))) == 4
