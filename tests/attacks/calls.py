@@ -112,35 +112,37 @@ class RawCall:
 
 
 @contextmanager
-def raw_call(stack: Stack, *, headers: tuple[str, ...] = ()) -> Iterator[RawCall]:
-    """Set up a call between two fresh users."""
-    caller_phone, callee_phone = stack.phone(), stack.phone()
-    with rawsip.Peer(stack.address) as caller, rawsip.Peer(stack.address) as callee:
+def raw_call(stack: Stack, *, headers: tuple[str, ...] = (), caller: str | None = None) -> Iterator[RawCall]:
+    """Set up a call between two fresh users, or from a certain one to a fresh one."""
+    caller_phone, callee_phone = stack.phone(caller), stack.phone()
+    with rawsip.Peer(stack.address) as calling, rawsip.Peer(stack.address) as callee:
         assert callee.register(callee_phone).status == 200
         ends = RtpSocket.open(), RtpSocket.open()
-        caller.send(caller.invite_request(caller_phone, callee_phone.username, body=caller.sdp(ends[0].port)))
-        challenge = caller.answer("INVITE")
-        caller.ack(caller_phone, callee_phone.username, challenge)
+        calling.send(
+            calling.invite_request(caller_phone, callee_phone.username, body=calling.sdp(ends[0].port))
+        )
+        challenge = calling.answer("INVITE")
+        calling.ack(caller_phone, callee_phone.username, challenge)
         uri = f"sip:{callee_phone.username}@{callee_phone.domain}"
         credentials = rawsip.authorization(challenge, caller_phone, "INVITE", uri)
-        offer = caller.sdp(ends[0].port)
-        caller.send(
-            caller.invite_request(
+        offer = calling.sdp(ends[0].port)
+        calling.send(
+            calling.invite_request(
                 caller_phone, callee_phone.username, credentials, *headers, body=offer, cseq=2
             )
         )
         invite = receive_request(callee, "INVITE")
         contact = callee.contact(callee_phone.username)
         callee.reply(invite, "200 OK", tag="callee", body=callee.sdp(ends[1].port), contact=contact)
-        answered = caller.answer("INVITE")
-        caller.ack(caller_phone, callee_phone.username, answered)
+        answered = calling.answer("INVITE")
+        calling.ack(caller_phone, callee_phone.username, answered)
         assert answered.status == 200, answered
         receive_request(callee, "ACK")
         ends[0].relay, ends[1].relay = media_address(answered.body), media_address(invite.body)
         yield RawCall(
             stack,
             callee_phone.username,
-            caller,
+            calling,
             caller_phone,
             callee,
             callee_phone,
