@@ -178,7 +178,9 @@ class Feed:
         """Run a command of a reader."""
 
         def answer(succeeded: bool, result: dict[str, Any]) -> None:
-            self.flush()  # what the command changed is told before its answer
+            # What the command changed is told before its answer, the RTP managers that it drained included.
+            self._broadcast(self._source.polled(), self._readers)
+            self.flush()
             self.send(reader, [(Kind.ANSWER, number, succeeded, result)])
 
         if name == SLEEP:

@@ -8,7 +8,7 @@ import pytest
 from signaling.live.commands import CommandRefused
 from signaling.live.link import FeedLink
 from signaling.live.mirror import Mirror
-from signaling.live.tables import REGISTRATIONS
+from signaling.live.tables import REGISTRATIONS, RTPMANAGERS, Kind
 from signaling.live.tests.worlds import FeedWorld, registration, until
 
 
@@ -51,6 +51,22 @@ async def test_what_a_command_changed_is_in_the_mirror_before_its_answer(world):
     async with world.reader() as (mirror, link):
         await link.call("change")
         assert mirror.count(REGISTRATIONS) == 1
+
+
+async def test_a_drain_is_in_the_mirror_before_its_answer(tmp_path):
+    quiet = FeedWorld(tmp_path / "quiet.sock", config={"status_s": 3600})
+    await quiet.start()
+
+    def drain(given):
+        row = ("127.0.0.1:9090", "rtp-1", True, "draining", 0, 10)
+        quiet.source.unnoted.append((Kind.ROWS, RTPMANAGERS.name, [row]))
+        return {}
+
+    quiet.commands.register("drain", drain)
+    async with quiet.reader() as (mirror, link):
+        await link.call("drain")
+        assert [row["drain_state"] for row in mirror.rows(RTPMANAGERS)] == ["draining"]
+    await quiet.feed.stop()
 
 
 async def test_a_refusal_says_why(world):

@@ -33,6 +33,8 @@ class ListSource:
     rows: dict[Any, Row] = field(default_factory=dict)
     notes: dict[Any, Row | None] = field(default_factory=dict)
     wake: Callable[[], None] | None = None
+    unnoted: list[tuple[Any, ...]] = field(default_factory=list)
+    """Messages about what changed without a note."""
     sent: int = 0
     """Rows that were handed to the feed as changes."""
 
@@ -74,7 +76,8 @@ class ListSource:
         return messages
 
     def polled(self) -> list[tuple[Any, ...]]:
-        return []
+        messages, self.unnoted = self.unnoted, []
+        return messages
 
 
 @dataclass
