@@ -7,16 +7,18 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+import redis
 
-from tests import audio
+from tests import audio, rawsip
 from tests.deploy.cluster import TONES_HZ, USERS, Cluster, running_cluster
 from tests.deploy.probes import http_status
 from tests.phones.process import PhoneProcess
-from tests.stack import password
+from tests.stack import Phone, password
 
 pytestmark = [
     pytest.mark.e2e,
@@ -75,6 +77,20 @@ def test_a_test_call_passes_with_audio_both_ways_and_a_cdr_in_postgresql(cluster
     card = json.loads(cluster.command("testcall", "--from", USERS[0], "--to", USERS[1], "--json", *words))
     row = cluster.cdr(card["call_id"])
     assert (row["disposition"], row["signaling_server"]) == ("ANSWERED", "node-1")
+
+
+def test_redis_holds_bindings_and_counters_which_all_end_by_themselves(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    stranger = Phone(username=USERS[1], password="guess", port=0)
+    with cluster.phone(0, tmp_path), redis.Redis(decode_responses=True) as client:
+        with rawsip.Peer(("127.0.0.1", 5060), ip="127.0.0.9") as peer:
+            assert peer.register(stranger).status == 401
+        for pattern, kind in ((f"reg:sip:{USERS[0]}@*", "hash"), ("ratelimit:failures:127.0.0.9", "string")):
+            cluster.node.wait_until(partial(client.keys, pattern), NOTICED_S, pattern)
+            for key in client.keys(pattern):
+                assert client.type(key) == kind
+        assert all(client.ttl(key) > 0 for key in client.keys("reg:*") + client.keys("ratelimit:*"))
 
 
 def test_calls_take_turns_between_the_rtp_managers_and_a_prompt_of_the_image_plays(
