@@ -14,10 +14,12 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
+from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.views.decorators.cache import never_cache
@@ -87,8 +89,9 @@ class AccountAdmin(HistoryAdmin, TenantAdmin):
 class UserAdmin(HistoryAdmin, TenantAdmin):
     """SIP users: extension and credential in one form."""
 
+    empty_text = "A SIP user is what a phone logs in as: an extension, a name and a password."
     form = UserForm
-    list_display = ("extension", "display_name", "username", "account", "enabled", "updated_at")
+    list_display = ("extension", "display_name", "username", "account", "phone", "enabled", "updated_at")
     list_display_links = ("extension", "display_name")
     list_editable = ("enabled",)
     list_filter = ("enabled", ("account", admin.RelatedOnlyFieldListFilter))
@@ -98,6 +101,12 @@ class UserAdmin(HistoryAdmin, TenantAdmin):
     autocomplete_fields = ("account",)
     actions = ("set_new_passwords",)
     readonly_fields = ("id", "created_at", "updated_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        queryset: QuerySet[User] = super().get_queryset(request)
+        bindings = User.registrations.rel.related_model.objects  # type: ignore[attr-defined]
+        present = bindings.filter(user=OuterRef("pk"), expires_at__gt=timezone.now())
+        return queryset.annotate(is_registered=Exists(present))
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> list[Any]:
         identity = ("account", "extension", "username", "display_name")
@@ -191,6 +200,13 @@ class UserAdmin(HistoryAdmin, TenantAdmin):
         if user is None or not self.has_view_permission(request, user):
             raise Http404("There is no such user.")
         return user
+
+    @admin.display(description="Phone", ordering="is_registered")
+    def phone(self, user: User) -> str:
+        """Return whether a phone is registered, as a link to the page that sets it up."""
+        return render_to_string(
+            "phones/cell.html", {"user": user, "is_registered": getattr(user, "is_registered", False)}
+        )
 
     @admin.action(description="Set new passwords", permissions=["change"])
     def set_new_passwords(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:

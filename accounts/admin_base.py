@@ -73,6 +73,8 @@ class PlatformAdmin(ModelAdmin):
 class TenantAdmin(ModelAdmin):
     """A page with rows of accounts: each person sees and changes those that the role reaches."""
 
+    empty_text = ""
+    """What an empty list says: what stands in it, and where it comes from."""
     account_path = "account"
     """Lookup from a row to its account; ``pk`` for accounts themselves."""
     view_permission = Permission.VIEW_CONFIG

@@ -40,6 +40,9 @@ class TokenForm(ModelForm):
 class ApiTokenAdmin(TenantAdmin):
     """Tokens of programs that use the REST API."""
 
+    empty_text = (
+        "A program that uses REST shows a token: made here, shown once, bound to a login and its scopes."
+    )
     form = TokenForm
     view_permission = Permission.MANAGE_TOKENS
     change_permission = Permission.MANAGE_TOKENS

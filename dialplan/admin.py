@@ -35,6 +35,9 @@ VERBS = ("up", "down", "enable", "disable")
 class RouteAdmin(HistoryAdmin, TenantAdmin):
     """The dialplan: which number runs which actions."""
 
+    empty_text = (
+        "A route says what happens when a number is dialled: ring a user, call an address, play a prompt."
+    )
     shared_rows = True
     form = RouteForm
     list_display = ("place", "name", "pattern", "scope", "does", "switch", "attempt")

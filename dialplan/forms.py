@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The form of a route: its actions are JSON, checked by the engine, with the problem at the field."""
+"""The form of a route: its actions as rows, checked by the engine, with each problem at its row."""
 
 from __future__ import annotations
 
@@ -11,50 +11,23 @@ from django.forms.fields import InvalidJSONInput
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from accounts.admin_base import ModelForm, Textarea
+from accounts.admin_base import ModelForm
 from dialplan.engine import VARIABLES
+from dialplan.engine.document import HangupReason
 from dialplan.models import Route
-
-EXAMPLES = (
-    (
-        "Ring a user's phones for 30 seconds",
-        '[{"type": "dial", "params": {"target": "user/${destination}"}}]',
-    ),
-    (
-        "Ring user 1001 for 20 seconds, then user 1002",
-        (
-            '[{"type": "dial", "params": {"target": "user/1001", "timeout": 20}},\n'
-            ' {"type": "dial", "params": {"target": "user/1002"}}]'
-        ),
-    ),
-    (
-        "Play a prompt and hang up",
-        (
-            '[{"type": "play_audio", "params": {"file": "welcome.wav"}},\n'
-            ' {"type": "hangup", "params": {"reason": "normal"}}]'
-        ),
-    ),
-    ("Call an address", '[{"type": "dial", "params": {"target": "sip:${destination}@192.0.2.10:5060"}}]'),
-    ("Refuse (normal, busy, rejected, unavailable)", '[{"type": "hangup", "params": {"reason": "busy"}}]'),
-    ("Send the caller's voice back", '[{"type": "echo"}]'),
-)
+from dialplan.widgets import ActionsWidget
 
 
 def actions_help() -> SafeString:
-    """Return the hint under the actions: how they run, the variables, and an example of each."""
+    """Return the hint under the actions: how they run, what they take, and the variables."""
     variables = ", ".join(f"${{{name}}}" for name in VARIABLES)
-    text = format_html(
-        "A JSON list of actions that run in order; after <code>dial</code> the next one runs when nobody answered. "
-        "Variables: <code>{}</code>.",
+    return format_html(
+        "They run in order; after ringing or calling, the next one runs when nobody answered. A target is "
+        "<code>user/NAME</code> or <code>sip:USER@HOST:PORT</code>, a prompt a file such as "
+        "<code>welcome.wav</code>, a reason to hang up one of {}. Variables: <code>{}</code>.",
+        ", ".join(HangupReason),
         variables,
     )
-    for title, example in EXAMPLES:
-        text += format_html(
-            '<details><summary style="cursor: pointer; text-decoration: underline dotted">{}</summary><pre style="overflow-x: auto">{}</pre></details>',
-            title,
-            example,
-        )
-    return text
 
 
 class ActionsField(forms.JSONField):
@@ -98,7 +71,7 @@ class RouteForm(ModelForm):
     """All fields of a route."""
 
     actions = ActionsField(
-        widget=Textarea(attrs={"rows": 14, "spellcheck": "false", "style": "font-family: monospace"}),
+        widget=ActionsWidget(),
         initial=[{"type": "dial", "params": {"target": "user/${destination}", "timeout": 30}}],
         help_text=actions_help,
     )
@@ -106,3 +79,10 @@ class RouteForm(ModelForm):
     class Meta:
         model = Route
         fields = ("id", "account", "name", "pattern", "priority", "enabled", "actions")
+
+    def full_clean(self) -> None:
+        """Check everything, and tell each row of the actions what is wrong with it."""
+        super().full_clean()
+        field = self.fields.get("actions")
+        if field is not None and isinstance(field.widget, ActionsWidget):
+            field.widget.tell([str(message) for message in self.errors.get("actions", ())])

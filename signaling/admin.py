@@ -6,11 +6,14 @@ The rows are the backup that the signaling nodes write; a node holds the live bi
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
 
 from accounts.admin_base import TenantAdmin
 from accounts.choices import Permission
@@ -40,10 +43,11 @@ class ValidityFilter(admin.SimpleListFilter):
 class RegistrationAdmin(TenantAdmin):
     """Bindings of phones to SIP users."""
 
+    empty_text = "A registration appears here by itself when a phone logs in."
     account_path = "user__account"
     view_permission = Permission.VIEW_LIVE
     list_select_related = ("user",)
-    list_display = ("aor", "contact", "transport", "source", "expires_at", "user_agent", "node_id")
+    list_display = ("address", "contact", "transport", "source", "expires", "user_agent", "node")
     list_filter = (ValidityFilter, "transport", ("user__account", admin.RelatedOnlyFieldListFilter))
     search_fields = ("aor", "contact", "user_agent", "source_ip")
     search_help_text = "AOR, contact, address or user agent"
@@ -61,9 +65,35 @@ class RegistrationAdmin(TenantAdmin):
         elsewhere = page.startswith(("admin:accounts_user_", "admin:accounts_account_"))
         return elsewhere and super().has_delete_permission(request, obj)
 
+    @admin.display(description="AOR", ordering="aor")
+    def address(self, registration: Registration) -> str:
+        """Return the address of record."""
+        return registration.aor
+
+    @admin.display(description="Expires", ordering="expires_at")
+    def expires(self, registration: Registration) -> str:
+        """Return when the binding ends, on one line."""
+        return format_html(
+            '<span style="white-space: nowrap" title="{}">{}</span>',
+            date_format(registration.expires_at, "DATETIME_FORMAT"),
+            _time_left(registration.expires_at),
+        )
+
+    @admin.display(description="Node", ordering="node_id")
+    def node(self, registration: Registration) -> str:
+        """Return the signaling node that holds the binding."""
+        return registration.node_id
+
     @admin.display(description="Source", ordering="source_ip")
     def source(self, registration: Registration) -> str:
         """Return the address that the REGISTER came from, where requests go back to."""
         address = registration.source_ip
         host = f"[{address}]" if ":" in address else address
         return f"{host}:{registration.source_port}"
+
+
+def _time_left(end: datetime) -> str:
+    left_s = int((end - timezone.now()).total_seconds())
+    if left_s <= 0:
+        return "expired"
+    return f"in {left_s // 60} min" if left_s >= 60 else f"in {left_s} s"

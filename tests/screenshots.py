@@ -42,6 +42,7 @@ PAGES = {
     "token-add": "accounts/apitoken/add/",
     "routes": "dialplan/route/",
     "route": "dialplan/route/ >> #result_list tbody th a",
+    "route-users": "dialplan/route/ >> a[href*='demo-users/change']",
     "route-json": "dialplan/route/ >> #result_list tbody th a >> .panel-tabs a:nth-child(2)",
     "route-history": "dialplan/route/ >> #result_list tbody th a >> a[href$='/history/']",
     "simulator": "dialplan/route/simulate/?number=1002&caller=1001",

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -6,6 +7,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import escape
 
 from accounts.models import Account, PasswordHandover, User
@@ -274,3 +276,21 @@ def test_deleting_a_user_takes_its_registrations_along(admin_client: Client, acc
     )
     admin_client.post(reverse("admin:accounts_user_delete", args=[user.pk]), {"post": "yes"})
     assert not User.objects.exists()
+
+
+def test_the_list_tells_whose_phone_is_registered(admin_client: Client, account: Account) -> None:
+    make_user(account, "1001")
+    registered = make_user(account, "1002")
+    now = timezone.now()
+    registered.registrations.create(
+        aor="sip:1002@alpha.example",
+        contact="sip:1002@192.0.2.1",
+        source_ip="192.0.2.1",
+        source_port=5060,
+        call_id="x",
+        cseq=1,
+        registered_at=now,
+        expires_at=now + timedelta(hours=1),
+    )
+    shown = admin_client.get(reverse("admin:accounts_user_changelist")).context["cl"].result_list
+    assert [(user.extension, user.is_registered) for user in shown] == [("1001", False), ("1002", True)]
