@@ -143,7 +143,7 @@ class Call:
             return False
         if isinstance(event, HangUp):
             by_person = event.reason in (EndReason.NORMAL, EndReason.CANCELED)
-            gave_up = self.answered and self.record.answer_time is None and event.reason is EndReason.NORMAL
+            gave_up = self.record.answer_time is None and event.reason is EndReason.NORMAL
             reason = EndReason.CANCELED if gave_up else event.reason
             raise CallOver(reason, HangupBy.CALLER if by_person else HangupBy.SYSTEM)
         if isinstance(event, Acknowledged):

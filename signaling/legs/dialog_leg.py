@@ -302,17 +302,18 @@ class DialogLeg:
 
     def _on_offer(self, event: RequestReceived) -> None:
         request, transaction = event.request, event.transaction
-        if self._their_offer is not None or self._our_offer is not None or self.state is not LegState.UP:
-            self._respond_glare(event)
-            return
         has_sdp = request.content_type == SDP
-        if request.method == "UPDATE" and not has_sdp:
-            self.node.respond(transaction, self._with_contact(request.response(200)))
-            return
         if request.body and not has_sdp:
             response = request.response(415)
             response.headers.set("Accept", SDP)
             self.node.respond(transaction, response)
+            return
+        if request.method == "UPDATE" and not has_sdp:
+            # It offers nothing, so that it crosses nothing, not even before the answer (RFC 3311 5.1).
+            self.node.respond(transaction, self._with_contact(request.response(200)))
+            return
+        if self._their_offer is not None or self._our_offer is not None or self.state is not LegState.UP:
+            self._respond_glare(event)
             return
         self._their_offer = (transaction, request)
         transaction.user = self
@@ -427,7 +428,7 @@ _Q850_OF_REASON: dict[EndReason, int] = {
 }
 
 _IN_DIALOG: dict[str, Callable[[DialogLeg, RequestReceived], None]] = {
-    "BYE": DialogLeg._on_bye,
+    "BYE": lambda leg, event: leg._on_bye(event),
     "INVITE": DialogLeg._on_offer,
     "UPDATE": DialogLeg._on_offer,
     "INFO": DialogLeg._on_info,

@@ -358,6 +358,16 @@ async def test_silent_media_ends_an_answered_call():
     assert world.legs[0].sent[-1] == HangUp(EndReason.MEDIA_ERROR)
 
 
+async def test_a_bye_of_the_caller_while_it_rings_is_giving_up():
+    world = World()
+    world.start(DIAL)
+    await world.settle()
+    world.legs[0].reports(Ring())
+    world.caller.reports(HangUp(EndReason.NORMAL))
+    record = await world.ended()
+    assert (record.disposition, record.hangup_cause, record.hangup_by) == ("CANCELED", "canceled", "caller")
+
+
 async def test_silence_before_the_ack_leaves_it_to_the_missing_ack_to_end_the_call():
     world = World()
     world.start(DIAL)

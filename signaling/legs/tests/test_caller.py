@@ -114,6 +114,32 @@ async def test_a_missing_ack_ends_the_call_with_a_bye(line: Line, caller: Caller
     assert line.methods() == ["BYE"]
 
 
+async def test_an_update_without_an_offer_is_fine_before_the_answer(line: Line, caller: Caller):
+    caller.leg.send(Ring())
+    await line.settle()
+    dialog = phone_dialog(line, caller.request, 180)
+    line.phone.send_request(dialog.make_request("UPDATE"), TO_NODE, line.now())
+    line.phone.send_request(
+        dialog.make_request("UPDATE", body=b"offer", content_type="application/sdp"), TO_NODE, line.now()
+    )
+    await line.settle()
+    assert line.statuses("UPDATE") == [200, 491]
+    assert caller.events == []
+
+
+async def test_a_bye_before_the_answer_ends_the_invite_with_487(line: Line, caller: Caller):
+    caller.leg.send(Ring())
+    await line.settle()
+    dialog = phone_dialog(line, caller.request, 180)
+    line.phone.send_request(dialog.make_request("BYE"), TO_NODE, line.now())
+    await line.settle()
+    assert caller.events == [HangUp(EndReason.NORMAL)]
+    assert line.statuses("INVITE") == [100, 180, 487]
+    caller.leg.confirm_hang_up()
+    await line.settle()
+    assert line.statuses("BYE") == [200]
+
+
 async def test_a_cancel_gets_487_and_is_reported_once(line: Line, caller: Caller):
     line.phone.cancel(caller.transaction, line.now())
     await line.settle()
