@@ -17,6 +17,8 @@ from tests.distributed import Distributed, services
 from tests.sipp import SippRunner
 from tests.stack import make_template
 
+PAGE = Path(__file__).parents[1] / "docs" / "operations.md"
+
 
 def main() -> None:
     """Run it and print the tables; the exit code tells whether anything was lost."""
@@ -24,12 +26,15 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="how long a part is away (default: 5)")
     parser.add_argument("--rounds", type=int, default=3, help="how often every part fails (default: 3)")
     parser.add_argument("--calls", type=int, default=STEADY, help=f"steady calls (default: {STEADY})")
+    parser.add_argument("--save", action="store_true", help="write the figures into docs/operations.md")
     options = parser.parse_args()
     outcome = measure(options.seconds, options.rounds, options.calls)
     report = Report("chaos", f"make chaos SECONDS={options.seconds:g} ROUNDS={options.rounds}")
     report.table("Faults", list(HEAD), [failure.row(outcome.steady) for failure in outcome.failures])
     report.table("Altogether", ["", ""], outcome.totals())
     report.print()
+    if options.save:
+        report.save(PAGE)
     for line in (*outcome.failed_calls, *outcome.lost_records, *outcome.doubled_records):
         print(line, file=sys.stderr)
     sys.exit(1 if outcome.is_loss else 0)

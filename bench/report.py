@@ -45,13 +45,13 @@ class Report:
         for note in [*self.notes, self._load_note(), machine()]:
             console.print(note, highlight=False)
 
-    def save(self) -> None:
-        """Replace this benchmark's part of bench/README.md."""
+    def save(self, page: Path = README) -> None:
+        """Replace this benchmark's part of a page."""
         start, end = f"<!-- {self.name} -->", f"<!-- end of {self.name} -->"
-        text = README.read_text()
+        text = page.read_text()
         before, _, rest = text.partition(start)
         _, _, after = rest.partition(end)
-        README.write_text(f"{before}{start}\n{self.markdown()}\n{end}{after}")
+        page.write_text(f"{before}{start}\n{self.markdown()}\n{end}{after}")
 
     def markdown(self) -> str:
         """Return the tables in Markdown, with the command, the date and the machine."""

@@ -30,10 +30,16 @@ def find_server() -> str | None:
 
 
 class NatsServer:
-    """A server process on a loopback port that keeps its streams in a temporary directory."""
+    """A server process on a loopback port that keeps its streams in a temporary directory.
 
-    def __init__(self, program: str) -> None:
+    Args:
+        program: path of the server's program.
+        jetstream: whether it keeps streams at all.
+    """
+
+    def __init__(self, program: str, *, jetstream: bool = True) -> None:
         self._program = program
+        self._jetstream = jetstream
         self._home = Path(tempfile.mkdtemp(prefix="switchboard-nats-"))
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
@@ -53,9 +59,7 @@ class NatsServer:
             "127.0.0.1",
             "-p",
             str(self.port),
-            "-js",
-            "-sd",
-            str(self._home / "store"),
+            *(("-js", "-sd", str(self._home / "store")) if self._jetstream else ()),
         ]
         with (self._home / "server.log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)

@@ -64,6 +64,15 @@ def test_killed_signaling_comes_back_and_takes_calls(own_stack: Stack, own_sipp:
     a_call_works(own_stack, own_sipp)
 
 
+def test_the_audio_of_a_call_outlives_its_signaling(own_stack: Stack) -> None:
+    with raw_call(own_stack) as call:
+        own_stack.kill("runsip")
+        assert call.flows()
+        own_stack.run("runsip")
+        time.sleep(1.0)
+        assert call.flows()
+
+
 def test_killed_media_ends_the_calls_of_phones_that_do_not_follow_and_the_next_one_works(
     own_stack: Stack, own_sipp: SippRunner
 ) -> None:

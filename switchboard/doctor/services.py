@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-import socket
+import asyncio
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -17,7 +16,6 @@ from switchboard.doctor.findings import Finding, failure, fine
 from switchboard.management.commands.waitfordatabase import what_is_missing, why_it_is_away
 
 TIMEOUT_S = 2.0
-NATS_PORT = 4222
 
 
 def database(settings: Any) -> Iterator[Finding]:
@@ -58,25 +56,27 @@ def redis(settings: Any) -> Iterator[Finding]:
 
 
 def nats(settings: Any) -> Iterator[Finding]:
-    """NATS answers, when one is configured."""
-    url = getattr(settings, "NATS_URL", "")
-    if url:
-        target = urlsplit(url)
-        yield _speaks("NATS", "NATS_URL", target.hostname, target.port or NATS_PORT, b"", b"I")
+    """NATS answers, takes the login, and keeps call records, when one is configured."""
+    if settings.NATS_URL:
+        yield asyncio.run(_nats(settings.NATS_URL))
 
 
-def _speaks(
-    check: str, variable: str, host: str | None, port: int, question: bytes, first_bytes: bytes
-) -> Finding:
-    """Ask a service something; it is the right one when its answer begins with one of ``first_bytes``."""
-    where = f"{host}:{port}"
-    remedy = f"start it, or correct {variable}"
+async def _nats(url: str) -> Finding:
+    from nats.errors import Error as NatsError
+
+    from switchboard.nats_link import NotConnected, connect, sentence
+
+    # Without the password that the URL may hold.
+    where = ", ".join(server.rpartition("@")[2].removeprefix("nats://") for server in url.split(","))
     try:
-        with socket.create_connection((host or "", port), TIMEOUT_S) as client:
-            client.sendall(question)
-            answer = client.recv(1)
-    except OSError as error:
-        return failure(check, f"{where}: {error.strerror or error}", remedy)
-    if not answer or answer not in first_bytes:
-        return failure(check, f"{where} answers, but is no {check}", remedy)
-    return fine(check, f"{where} answers")
+        client = await connect(url, "switchboard doctor")
+    except NotConnected as error:
+        return failure("NATS", f"{where}: {error}", "start it, or correct NATS_URL")
+    try:
+        account = await client.jetstream(timeout=TIMEOUT_S).account_info()
+    except (NatsError, TimeoutError) as error:
+        why = f"{where} answers, but JetStream, which keeps call records, does not ({sentence(error)})"
+        return failure("NATS", why, "start the server with JetStream: nats-server -js")
+    finally:
+        await client.close()
+    return fine("NATS", f"{where} answers, with JetStream ({account.streams} streams)")

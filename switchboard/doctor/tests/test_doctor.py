@@ -14,6 +14,7 @@ from django.core.management import call_command
 from switchboard.doctor import Finding, Level, examine, machine, network, services, storage
 from switchboard.doctor.findings import fine
 from switchboard.management.commands import doctor as command
+from tests.nats import NatsServer, find_server
 from tests.redis_server import running_redis
 
 
@@ -27,6 +28,7 @@ def settings(tmp_path: Path, **changes: Any) -> SimpleNamespace:
         "ENV": SimpleNamespace(secrets={}),
         "GRPC_BIND": "127.0.0.1",
         "GRPC_PORT": free_port(),
+        "NATS_URL": "",
         "REDIS_ADDR": None,
         "REDIS_PASSWORD": "",
         "REDIS_TLS_CA": None,
@@ -278,3 +280,24 @@ def test_the_table_shows_the_remedy(monkeypatch, capsys):
 def test_everything_that_is_not_fine_has_a_remedy(tmp_path):
     for found in examine(settings(tmp_path), {"ports": network.ports, "disk": storage.free_disk}):
         assert found.level is Level.OK or found.remedy
+
+
+@pytest.mark.nats
+@pytest.mark.parametrize(("jetstream", "level"), [(True, Level.OK), (False, Level.FAILURE)])
+def test_nats_must_answer_and_keep_streams(tmp_path, jetstream, level):
+    program = find_server()
+    if program is None:
+        pytest.skip("Debian's package nats-server is not installed")
+    server = NatsServer(program, jetstream=jetstream)
+    try:
+        server.start()
+        (found,) = services.nats(settings(tmp_path, NATS_URL=server.url))
+    finally:
+        server.remove()
+    assert (found.level, "nats-server -js" in found.remedy) == (level, not jetstream)
+
+
+def test_nats_that_is_away_is_a_failure_that_tells_no_password(tmp_path):
+    url = f"nats://somebody:sesame@127.0.0.1:{free_port()}"
+    (found,) = services.nats(settings(tmp_path, NATS_URL=url))
+    assert (found.level, "NATS_URL" in found.remedy, "sesame" in found.detail) == (Level.FAILURE, True, False)
