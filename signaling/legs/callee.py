@@ -66,6 +66,8 @@ class CalleeLeg(DialogLeg):
         self.through_node = route is not None
         self.flow = flow
         self._rang = False
+        self._early_sdp: dict[str | None, str] = {}
+        """The last description in a provisional answer, by its To tag; it stands when the final one has none."""
         self._behind_nat = behind_nat
         local_tag, call_id = node.tokens.tag(), call_id or node.tokens.call_id()
         self._invite = SipRequest(
@@ -130,7 +132,9 @@ class CalleeLeg(DialogLeg):
         if response.to.tag and self.dialog is None:
             self._open_dialog(response, flow)
         if response.content_type == SDP and response.body:
-            self._report(self, EarlyMedia(response.body.decode("utf-8", "replace")))
+            sdp = response.body.decode("utf-8", "replace")
+            self._early_sdp = {response.to.tag: sdp}
+            self._report(self, EarlyMedia(sdp))
         elif not self._rang and response.status in (180, 181, 182, 183):
             self._rang = True
             self._report(self, Ring())
@@ -145,10 +149,12 @@ class CalleeLeg(DialogLeg):
         ack = self.dialog.make_ack(1)  # type: ignore[union-attr]
         self.node.acknowledge(self._transaction, ack, self.flow or flow)
         self._advance(LegInput.SUCCESS)
+        has_sdp = response.content_type == SDP and response.body
+        sdp = response.body.decode("utf-8", "replace") if has_sdp else self._early_sdp.get(response.to.tag)
         if not wanted:
             self._send_bye(EndReason.CANCELED)
-        elif response.content_type == SDP and response.body:
-            self._report(self, Answer(response.body.decode("utf-8", "replace")))
+        elif sdp:
+            self._report(self, Answer(sdp))
         else:
             self._hang_up(EndReason.MEDIA_ERROR)
             self._report_end(Fail(failure_of_status(488, "Answer Without Session Description")))

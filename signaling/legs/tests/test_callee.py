@@ -105,7 +105,17 @@ async def test_an_answer_that_crosses_the_cancel_is_confirmed_and_hung_up(line: 
     assert Answer("answer") not in callee.events
 
 
-async def test_an_answer_without_a_description_is_hung_up(line: Line, callee: Callee):
+async def test_an_answer_without_a_description_means_the_one_of_its_early_media(line: Line, callee: Callee):
+    line.answer(line.request("INVITE"), 183, sdp="early")
+    line.answer(line.request("INVITE"), 200)
+    await line.settle()
+    assert callee.events == [EarlyMedia("early"), Answer("early")]
+
+
+@pytest.mark.parametrize("early", ["", "of another branch"])
+async def test_an_answer_without_a_description_is_hung_up(line: Line, callee: Callee, early: str):
+    if early:
+        line.answer(line.request("INVITE"), 183, sdp=early, tag="another")
     line.answer(line.request("INVITE"), 200)
     await line.settle()
     assert line.methods() == ["INVITE", "BYE"]
