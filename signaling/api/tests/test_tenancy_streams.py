@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -26,9 +26,11 @@ ENDED = "stream.dropped"
 Told = list[dict[str, Any]]
 
 
-async def over_sse(token: str, query: str) -> AsyncIterator[dict[str, Any]]:
+async def over_sse(token: str, query: str) -> AsyncGenerator[dict[str, Any], None]:
     """Yield what the address for server-sent events tells."""
-    answer = await AsyncClient().get(f"/api/v1/events?{query}", headers={"Authorization": f"Bearer {token}"})
+    answer: Any = await AsyncClient().get(
+        f"/api/v1/events?{query}", headers={"Authorization": f"Bearer {token}"}
+    )
     if answer.status_code != 200:
         yield {"event_type": ENDED}
         return
@@ -38,7 +40,7 @@ async def over_sse(token: str, query: str) -> AsyncIterator[dict[str, Any]]:
                 yield json.loads(line.removeprefix("data: "))
 
 
-async def over_websocket(token: str, query: str) -> AsyncIterator[dict[str, Any]]:
+async def over_websocket(token: str, query: str) -> AsyncGenerator[dict[str, Any], None]:
     """Yield what the WebSocket tells."""
     headers = [(b"authorization", f"Bearer {token}".encode())]
     socket = WebsocketCommunicator(EventsConsumer.as_asgi(), f"/ws/events?{query}", headers=headers)
@@ -51,7 +53,7 @@ async def over_websocket(token: str, query: str) -> AsyncIterator[dict[str, Any]
 
 
 CARRIERS = [over_sse, over_websocket]
-Carrier = Callable[[str, str], AsyncIterator[dict[str, Any]]]
+Carrier = Callable[[str, str], AsyncGenerator[dict[str, Any], None]]
 
 
 async def told(carrier: Carrier, live: Any, people: Any, token: str, query: str = "") -> Told:
