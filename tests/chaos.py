@@ -8,10 +8,10 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from tests.chaos_faults import DRAINED, Part, parts
+from tests.chaos_faults import DRAINED, Part, parts, take_out_of_service
 from tests.distributed import Distributed
 from tests.media_pool import ManyCalls
 from tests.rtp_bank import PACKET_S, RtpBank
@@ -60,6 +60,17 @@ class Failure:
     answers_s: list[float] = field(default_factory=list)
     failed: int = 0
 
+    def join(self, other: Failure) -> None:
+        """Take the worst of another time that the same failed."""
+        self.away_s = max(self.away_s, other.away_s)
+        self.noticed_s = max(filter(None, (self.noticed_s, other.noticed_s)), default=None)
+        self.calls_up = min(self.calls_up, other.calls_up)
+        self.gap_ms = max(self.gap_ms, other.gap_ms)
+        self.lost_ms = max(self.lost_ms, other.lost_ms)
+        self.caught_up_s = max(self.caught_up_s, other.caught_up_s)
+        self.answers_s += other.answers_s
+        self.failed += other.failed
+
     def row(self, steady: int) -> list[str]:
         """Return the line of the table."""
         slowest = f"{1000 * max(self.answers_s):.0f} ms" if self.answers_s else "-"
@@ -90,6 +101,17 @@ class Outcome:
     doubled_records: list[str] = field(default_factory=list)
     failed_calls: list[str] = field(default_factory=list)
     seconds: float = 0.0
+
+    def worst(self) -> list[Failure]:
+        """Return one failure for each part and fault: the worst of all rounds."""
+        found: dict[tuple[str, str], Failure] = {}
+        for failure in self.failures:
+            key = (failure.part, failure.fault)
+            if key in found:
+                found[key].join(failure)
+            else:
+                found[key] = replace(failure, answers_s=list(failure.answers_s))
+        return list(found.values())
 
     @property
     def is_loss(self) -> bool:
@@ -145,7 +167,7 @@ class Chaos:
         stack.start(*stack.names)
         for command in ("runcdr", "runui"):
             stack.run(command)
-        stack.command("drain", node_id=DRAINED)
+        take_out_of_service(stack, DRAINED)
         begun = time.monotonic()
         with RtpBank(2 * self._steady + 1) as bank:
             many = ManyCalls(stack, self._sipp, bank, patience_s=LONG_S)
@@ -220,6 +242,7 @@ class Chaos:
 
     def _fail(self, part: Part, fault: str, bank: RtpBank) -> Failure:
         """Make one part fail in one way, wait until all is well again, and say what happened."""
+        part.prepare()
         failure = Failure(part.name, fault, began=time.time())
         bank.reset()
         begun = time.monotonic()

@@ -33,6 +33,8 @@ class Part:
     """What health calls degraded then; None: health does not tell of it."""
     faults: tuple[str, ...] = FAULTS
     """In which ways it fails."""
+    prepare: Callable[[], object] = lambda: None
+    """Called before each fault."""
 
 
 def parts(stack: Distributed) -> list[Part]:
@@ -42,7 +44,10 @@ def parts(stack: Distributed) -> list[Part]:
         _server("PostgreSQL", stack.postgres, "database"),
         _server("Redis", stack.redis, "redis"),
         _server("NATS", stack.nats, "nats"),
-        _media(stack, DRAINED, "RTP manager, drained"),
+        replace(
+            _media(stack, DRAINED, "RTP manager, drained"),
+            prepare=lambda: take_out_of_service(stack, DRAINED),
+        ),
         _command(stack, "runcdr", "CDR consumer"),
         _command(stack, "runui", "ui"),
         _live_api(stack),
@@ -113,6 +118,16 @@ def _live_api(stack: Distributed) -> Part:
         freeze=lambda: os.kill(pid(), signal.SIGSTOP),
         thaw=lambda: os.kill(pid(), signal.SIGCONT),
         shown_as=None,
+    )
+
+
+def take_out_of_service(stack: Distributed, manager: str) -> None:
+    """Drain an RTP manager, unless it is drained; one that was started again is not."""
+    stack.wait_healthy(manager)
+    if stack.manager(manager)["drain_state"] == "active":
+        stack.command("drain", node_id=manager)
+    stack.wait_until(
+        lambda: stack.manager(manager)["drain_state"] == "disabled", 30, f"{manager} is out of service"
     )
 
 

@@ -28,7 +28,7 @@ from switchboard.nats_link import NatsLink
 log = structlog.get_logger("switchboard.events")
 
 BATCH_SIZE: Final = 500
-GATHER_S: Final = 0.02
+GATHER_S: Final = 0.05
 """How long the first event of a batch waits for others."""
 CONFIRM_S: Final = 2.0
 """How long the server may take to confirm a batch before that is reported; the batch is waited for on."""

@@ -96,7 +96,7 @@ def test_the_server_gives_up_first_and_the_connection_stays(connect: Connect) ->
 
 
 def test_a_pool_reuses_its_connections(connect: Connect) -> None:
-    wrapper = connect(pool={"min_size": 1, "max_size": 2, "timeout": 1.0})
+    wrapper = connect(pool={"min_size": 1, "max_size": 1, "timeout": 5.0})
     pids = set()
     for _ in range(5):
         pids.add(ask(wrapper, "SELECT pg_backend_pid()"))
