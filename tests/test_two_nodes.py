@@ -7,15 +7,17 @@ import dataclasses
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from tests import rawsip
+from tests import audio, rawsip
 from tests.live_api import LiveApi
 from tests.nodes import Node, running_nodes
+from tests.phones.process import PhoneProcess
 from tests.redis_server import RedisServer, running_redis
 from tests.sipp import SippRunner
 from tests.stack import FIRST_POOL_USER, POOL_USERS, Phone
@@ -23,6 +25,9 @@ from tests.stack import FIRST_POOL_USER, POOL_USERS, Phone
 pytestmark = [pytest.mark.e2e, pytest.mark.redis]
 
 SHORT = ("-d", "300")
+TONES_HZ = (440.0, 620.0)
+KEPT_S = 1.5
+"""After this long, what is needed to go on with a call has been written."""
 
 
 @pytest.fixture(scope="module")
@@ -212,6 +217,37 @@ def test_what_is_in_redis_is_as_documented(server: RedisServer, nodes: list[Node
     assert list(fields) == [f"sip:{callee.username}@127.0.0.1:{callee.port}"]
     assert json.loads(next(iter(fields.values())))["node"] == "node-1"
     assert 290 < server.client().ttl(key) <= 302
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_phones_of_two_nodes_hear_each_other_though_either_node_is_killed(
+    nodes: list[Node], tmp_path: Path, transport: str
+) -> None:
+    with (
+        PhoneProcess(nodes[0], nodes[0].phone(), TONES_HZ[0], tmp_path, transport=transport) as callee,
+        PhoneProcess(nodes[1], nodes[0].phone(), TONES_HZ[1], tmp_path) as caller,
+    ):
+        wait_shared(nodes[0], callee.phone)
+        caller.order("call", number=callee.phone.username)
+        callee.wait_for("incoming")
+        callee.order("answer")
+        call_id = caller.wait_for("call_established")["call_id"]
+        for killed in (nodes[1], nodes[0]) if transport == "udp" else (nodes[1],):
+            time.sleep(KEPT_S)
+            killed.kill("runsip")
+            killed.run("runsip")
+            assert_hears(callee, TONES_HZ[1])
+            assert_hears(caller, TONES_HZ[0])
+        callee.order("hangup")
+        caller.wait_for("call_closed")
+    row = nodes[1].cdr(call_id)
+    assert (row["disposition"], row["hangup_by"]) == ("ANSWERED", "callee")
+
+
+def assert_hears(phone: PhoneProcess, frequency_hz: float) -> None:
+    """The last half second that a phone heard holds the tone."""
+    heard = audio.strongest_tone(phone.heard()[-audio.RATE_HZ // 2 :])
+    assert heard.frequency_hz == pytest.approx(frequency_hz, abs=15)
 
 
 @pytest.fixture(scope="module")

@@ -32,6 +32,7 @@ class ResumedLeg(DialogLeg):
         direction: "inbound" or "outbound": who sent the INVITE.
         trusted_hosts: addresses that requests of the peer may come from.
         created_at: when the leg began, in seconds since the epoch.
+        behind_node: where the peer is, when another node is in between; else empty.
     """
 
     def __init__(
@@ -45,11 +46,13 @@ class ResumedLeg(DialogLeg):
         direction: str,
         trusted_hosts: Iterable[str],
         created_at: float,
+        behind_node: str = "",
     ) -> None:
         super().__init__(node, on_event, label, CALLEE_TABLE)
         self.direction = direction
         self.created_at = created_at
-        self.remote_ip = flow.remote[0]
+        self.through_node = bool(behind_node)
+        self.remote_ip = behind_node or flow.remote[0]
         self.trusted_hosts.update(trusted_hosts)
         self.ringing = True
         self._probe: ClientTransaction | None = None

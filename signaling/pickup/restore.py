@@ -225,6 +225,7 @@ def _leg(node: SipNode, label: str, kept: Any) -> ResumedLeg:
         label=label,
         direction=kept["direction"],
         trusted_hosts=kept["trusted"],
+        behind_node=kept.get("behind_node", ""),
         created_at=kept["created_at"],
     )
 

@@ -124,6 +124,7 @@ def _leg(leg: Any) -> dict[str, Any]:
         "cseq": (dialog.local_cseq, dialog.remote_cseq),
         "flow": leg.flow,
         "trusted": list(leg.trusted_hosts),
+        "behind_node": leg.remote_ip if leg.through_node else "",
         "created_at": int(leg.created_at),
     }
 

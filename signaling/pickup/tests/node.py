@@ -37,6 +37,7 @@ def leg(label: str, **fields: Any) -> dict[str, Any]:
         "cseq": [3, 8],
         "flow": ["udp", list(PHONE), list(NODE), 0],
         "trusted": [PHONE[0]],
+        "behind_node": "",
         "created_at": NOW - 60,
         **fields,
     }
