@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from tests import audio, rawsip
 from tests.attacks.calls import RawCall, raw_call
 from tests.live_api import LiveApi
 from tests.phones.process import PhoneProcess
+from tests.redis_server import RedisServer, redis_process, redis_server  # noqa: F401 - fixtures
 from tests.sipp import SippRunner
 from tests.stack import Stack, running_stack
 
@@ -310,6 +312,45 @@ def test_no_call_goes_on_when_that_is_switched_off(template: Path, tmp_path: Pat
         row = stack.cdr(call.caller.call_id)
         assert (row["disposition"], row["hangup_by"], row["hangup_cause"]) == ("ANSWERED", "system", "error")
         assert call.hang_up().status == 481
+
+
+@pytest.mark.redis
+def test_a_node_that_lost_its_disk_finds_its_calls_in_redis(
+    template: Path,
+    tmp_path: Path,
+    redis_server: RedisServer,  # noqa: F811
+) -> None:
+    with running_stack(tmp_path, template, REDIS_ADDR=redis_server.address) as stack:
+        with raw_call(stack) as call:
+            call.talk(KEPT_S)
+            stack.kill("runsip")
+            shutil.rmtree(stack.var / "journal")
+            stack.run("runsip")
+            answer_probes(call)
+            assert call.flows()
+            assert call.hang_up().status == 200
+        row = stack.cdr(call.caller.call_id)
+        assert (row["disposition"], row["hangup_by"]) == ("ANSWERED", "caller")
+        stack.wait_until(lambda: not redis_server.client().keys("call*:*"), 5, "the end of it in Redis")
+
+
+@pytest.mark.redis
+def test_what_redis_holds_of_a_call_that_ended_brings_it_not_back(
+    template: Path,
+    tmp_path: Path,
+    redis_server: RedisServer,  # noqa: F811
+) -> None:
+    with running_stack(tmp_path, template, REDIS_ADDR=redis_server.address) as stack:
+        with raw_call(stack) as call:
+            call.talk(KEPT_S)
+            redis = redis_server.client()
+            stack.wait_until(lambda: len(redis.keys("call*:*")) == 2, 5, "the call in Redis")
+            with redis_server.frozen():
+                assert call.hang_up().status == 200
+                stack.kill("runsip")
+            stack.run("runsip")
+        assert stack.cdr(call.caller.call_id)["hangup_by"] == "caller"
+        assert LiveApi(stack).ready().calls() == []
 
 
 def in_dialog_offer(call: RawCall, sdp: str, *, cseq: int) -> str:

@@ -122,7 +122,7 @@ def test_the_processes_fit_the_limits_and_run_as_the_user_of_the_image(cluster: 
             assert int(status["CapEff"], 16) == int(status["CapBnd"], 16) == 0
 
 
-def test_a_call_outlives_the_replacement_of_all_but_signaling(cluster: Cluster, tmp_path: Path) -> None:
+def test_a_call_outlives_the_replacement_of_every_pod(cluster: Cluster, tmp_path: Path) -> None:
     with cluster.phone(0, tmp_path) as caller, cluster.phone(1, tmp_path) as callee:
         caller.order("call", number=USERS[1])
         callee.wait_for("incoming")
