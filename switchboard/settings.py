@@ -508,7 +508,7 @@ RTP_INACTIVITY_S = env.seconds(
     30,
     minimum=0.5,
     roles=[RTPMANAGER],
-    help="A session without RTP for this long is reported and its call ended, in seconds",
+    help="A party without RTP, and without the RTCP reports of a phone that only listens, for this long ends its call, in seconds",
 )
 AUDIO_PATH = env.path(
     "AUDIO_PATH", BASE_DIR / "media" / "audio", roles=[RTPMANAGER], help="Directory of the prompts (WAV)"

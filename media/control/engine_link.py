@@ -66,13 +66,14 @@ class EngineLink:
             log.exception("the engine could not count session %s", session_id)
             return SessionCounters()
 
-    def packets_received(self, session_id: str) -> int:
-        """Return how many packets the session's remote has sent; -1 when the engine has lost the session."""
+    def received(self, session_id: str) -> tuple[int, int]:
+        """Return how many packets of RTP and of RTCP the session's remote has sent; -1 when the engine has lost it."""
         try:
-            return int(self._engine.stats(session_id)["packets_received"])
+            stats = self._engine.stats(session_id)
+            return int(stats["packets_received"]), int(stats["rtcp_received"])
         except Exception:
             log.exception("the engine could not count session %s", session_id)
-            return -1
+            return -1, -1
 
     def set_remote(self, session: MediaSession) -> None:
         """Send to, and accept from, what the session's remote has described.

@@ -86,7 +86,7 @@ class SessionManager:
             inactivity_s=config.inactivity_s,
             orphan_factor=config.orphan_factor,
             held_orphan_factor=config.held_orphan_factor,
-            packets_received=self._link.packets_received,
+            received=self._link.received,
             is_present=lambda owner: self.is_present(owner),
             clock=loop.time,
         )

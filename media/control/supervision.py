@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Silence: which of it is reported, and which ends a session that nobody cares for any more.
 
-The engine says when a session has been silent for the inactivity time; silence on hold is normal. A killed
-signalling process must not leak ports, a living one keeps what it holds or still rings. It must not know gRPC.
+The engine says when a session has been without RTP for the inactivity time; silence on hold is normal, and a phone
+that suppresses silence while its user only listens still sends reports (RTCP, RFC 3550 6). A killed signalling process
+must not leak ports, a living one keeps what it holds or still rings. It must not know gRPC.
 """
 
 from __future__ import annotations
@@ -12,14 +13,20 @@ from typing import NamedTuple
 
 from media.control.session import MediaSession
 
+REPORT_WAIT_S = 10.0
+"""Longest wait for the next report of a party that sends them: two intervals of RFC 3550 6.2."""
+
+Received = tuple[int, int]
+"""How many packets of RTP and of RTCP came."""
+
 
 class _Silence:
-    __slots__ = ("packets", "reported_at", "session", "since")
+    __slots__ = ("received", "reported_at", "session", "since")
 
-    def __init__(self, session: MediaSession, since: float, packets: int, reported_at: float) -> None:
+    def __init__(self, session: MediaSession, since: float, received: Received, reported_at: float) -> None:
         self.session = session
         self.since = since
-        self.packets = packets
+        self.received = received
         self.reported_at = reported_at
 
 
@@ -37,7 +44,7 @@ class Supervisor:
         inactivity_s: the engine's inactivity time.
         orphan_factor: how many of them end a session.
         held_orphan_factor: the same on hold.
-        packets_received: reads the engine's counter.
+        received: reads the engine's counters.
         is_present: tells whether a Control client is connected.
         clock: monotonic seconds.
     """
@@ -48,14 +55,15 @@ class Supervisor:
         inactivity_s: float,
         orphan_factor: float,
         held_orphan_factor: float,
-        packets_received: Callable[[str], int],
+        received: Callable[[str], Received],
         is_present: Callable[[str], bool],
         clock: Callable[[], float],
     ) -> None:
         self._inactivity_s = inactivity_s
         self._orphan_s = inactivity_s * orphan_factor
         self._held_orphan_s = inactivity_s * held_orphan_factor
-        self._packets_received = packets_received
+        self._received = received
+        self._report_wait_s = min(REPORT_WAIT_S, inactivity_s / 3)
         self._is_present = is_present
         self._clock = clock
         self._silent: dict[str, _Silence] = {}
@@ -66,10 +74,17 @@ class Supervisor:
         return min(max(self._inactivity_s / 4, 0.05), 5.0)
 
     def note_silence(self, session: MediaSession) -> bool:
-        """Take the engine's word that the session is silent; tell whether that is worth reporting."""
+        """Take the engine's word that the session is silent; tell whether that is worth reporting now.
+
+        That of a party that has sent reports is not before the next of them is overdue.
+        """
         now = self._clock()
-        packets = self._packets_received(session.session_id)
-        self._silent[session.session_id] = _Silence(session, now - self._inactivity_s, packets, now)
+        received = self._received(session.session_id)
+        silence = _Silence(session, now - self._inactivity_s, received, now)
+        self._silent[session.session_id] = silence
+        if received[1] > 0:
+            silence.reported_at += self._report_wait_s - self._inactivity_s
+            return False
         return _is_worth_reporting(session)
 
     def forget(self, session_id: str) -> None:
@@ -85,8 +100,12 @@ class Supervisor:
         now = self._clock()
         due = Sweep([], [])
         for session_id, silence in list(self._silent.items()):
-            if self._packets_received(session_id) != silence.packets:
+            received = self._received(session_id)
+            if received[0] != silence.received[0]:
                 del self._silent[session_id]
+            elif received != silence.received:
+                silence.received = received
+                silence.since = silence.reported_at = now
             elif now - silence.since >= self._patience_s(silence.session):
                 due.expired.append(session_id)
             elif now - silence.reported_at >= self._inactivity_s:

@@ -18,12 +18,13 @@ class World:
     def __init__(self):
         self.now = 1000.0
         self.packets = {}
+        self.reports = {}
         self.present = set()
         self.supervisor = Supervisor(
             inactivity_s=INACTIVITY_S,
             orphan_factor=4,
             held_orphan_factor=60,
-            packets_received=lambda session_id: self.packets.get(session_id, 0),
+            received=lambda session_id: (self.packets.get(session_id, 0), self.reports.get(session_id, 0)),
             is_present=lambda owner: owner in self.present,
             clock=lambda: self.now,
         )
@@ -49,6 +50,30 @@ def session(direction="sendrecv", answered=True):
 
 def test_silence_in_a_call_is_reported(world):
     assert world.supervisor.note_silence(session())
+
+
+def test_a_party_that_only_listens_is_alive_while_it_sends_reports(world):
+    world.reports["s"] = 7
+    assert not world.supervisor.note_silence(session())
+    for _ in range(60):
+        world.now += 5
+        world.reports["s"] += 1
+        assert world.supervisor.sweep() == ([], [])
+    world.now += INACTIVITY_S - 1
+    assert world.supervisor.sweep().silent == []
+    world.now += 1
+    ((_, silent_s),) = world.supervisor.sweep().silent
+    assert silent_s == INACTIVITY_S
+
+
+def test_silence_of_a_party_whose_next_report_is_overdue_is_reported(world):
+    world.reports["s"] = 7
+    assert not world.supervisor.note_silence(session())
+    world.now += 9
+    assert world.supervisor.sweep().silent == []
+    world.now += 1
+    ((_, silent_s),) = world.supervisor.sweep().silent
+    assert silent_s == INACTIVITY_S + 10
 
 
 @pytest.mark.parametrize("direction", ["sendonly", "recvonly", "inactive"])
