@@ -242,7 +242,7 @@ class SignalingApp:
             await self.sharing.start()
         await self.pool.start()
         await self._wait_for_media()
-        self.pick_up.restore(await self._calls_left_open())
+        await self.pick_up.restore(await self._calls_left_open())
         self.meter.start()
         await self.transport.start()
         self.pick_up.go_on()

@@ -16,10 +16,13 @@ import pytest
 from tests import audio, rawsip
 from tests.attacks.calls import RawCall, raw_call
 from tests.live_api import LiveApi
+from tests.media_pool import PoolStack
 from tests.phones.process import PhoneProcess
 from tests.redis_server import RedisServer, redis_process, redis_server  # noqa: F401 - fixtures
 from tests.sipp import SippRunner
 from tests.stack import Stack, running_stack
+from tests.test_audio_calls import CALLEE_HZ, CALLER_HZ, assert_hears, connect, two_phones
+from tests.test_drain import longest_silence_s
 
 pytestmark = pytest.mark.e2e
 
@@ -226,7 +229,7 @@ def test_twenty_calls_of_phones_go_on(own_stack: Stack, tmp_path: Path) -> None:
         sipp.register(callee)
         sipp.start("uas-answers", callee, options=many)
         calls = sipp.start(
-            "uac-call-answered", own_stack.phone(), to=callee.username, options=(*many, "-d", "9000")
+            "uac-call-answered", own_stack.phone(), to=callee.username, options=(*many, "-d", "20000")
         )
         own_stack.wait_until(lambda: calls.messages().count("ACK sip:") >= 40, 10, "the answers")
         time.sleep(KEPT_S)
@@ -353,6 +356,35 @@ def test_what_redis_holds_of_a_call_that_ended_brings_it_not_back(
         assert LiveApi(stack).ready().calls() == []
 
 
+def test_a_call_that_was_picked_up_moves_to_another_rtp_manager_and_is_picked_up_there(
+    pool: PoolStack, tmp_path: Path
+) -> None:
+    def drain_state() -> str:
+        return str(pool.command("drain_status", node_id="rtp-1")["state"])
+
+    pool.start("rtp-1")
+    with two_phones(pool, tmp_path) as (caller, callee):
+        call_id = connect(caller, callee)
+        time.sleep(KEPT_S)
+        restart(pool)
+        pool.start_media("rtp-2", wait_healthy=True)
+        pool.command("drain", node_id="rtp-1")
+        pool.wait_until(lambda: drain_state() == "disabled", 10, "the end of the drain")
+        time.sleep(KEPT_S)
+        restart(pool)
+        pool.kill("rtp-1")
+        time.sleep(2.0)
+        assert_hears(callee.heard(), CALLER_HZ)
+        assert_hears(caller.heard(), CALLEE_HZ)
+        callee.order("hangup")
+        caller.wait_for("call_closed")
+    row = pool.cdr(call_id)
+    assert (row["rtp_manager"], row["hangup_by"], row["hangup_cause"]) == ("rtp-2", "callee", "normal")
+    assert row["rtp_packets_recv"] == pytest.approx(50 * row["duration_seconds"], rel=0.15)
+    told = metadata(row)
+    assert (len(told["picked_up"]), [each["to"] for each in told["media_moves"]]) == (2, ["rtp-2"])
+
+
 def in_dialog_offer(call: RawCall, sdp: str, *, cseq: int) -> str:
     """Return a re-INVITE of the caller."""
     return call.caller.request(
@@ -370,13 +402,3 @@ def in_dialog_offer(call: RawCall, sdp: str, *, cseq: int) -> str:
 def version_of(sdp: str) -> int:
     """Return the version in o=."""
     return int(sdp.split("o=", 1)[1].split()[2])
-
-
-def longest_silence_s(heard: audio.Signal) -> float:
-    """Return how long the longest piece without sound is."""
-    frame = audio.RATE_HZ // 50
-    longest = current = 0
-    for start in range(0, len(heard) - frame, frame):
-        current = current + 1 if audio.level_dbfs(heard[start : start + frame]) < -40 else 0
-        longest = max(longest, current)
-    return longest / 50

@@ -124,10 +124,10 @@ class CallManager:
         """
         self.closing = True
         for call in list(self.calls.values()):
-            task = self._tasks[call.record.id]
-            if leave(call):
+            task = self._tasks.get(call.record.id)
+            if task is not None and leave(call):
                 task.cancel()
-            else:
+            elif task is not None:
                 call.post(Terminate(EndReason.UNAVAILABLE))
         if self._tasks:
             await asyncio.wait(self._tasks.values(), timeout=grace_s)

@@ -41,7 +41,9 @@ CSEQ_GAP: Final = 100
 CRASH_LOOP_S: Final = 120.0
 CRASH_LOOP_TIMES: Final = 3
 """A call that was picked up this often in that time is one too many: it may be what ends the process."""
-PROBES_PER_SECOND: Final = 200.0
+BATCH: Final = 20
+"""Calls that go on at once, each with two probes: more would fill the receive buffers of peers that have many."""
+PAUSE_S: Final = 0.05
 
 Reauthenticate = Callable[[RequestReceived, UserInfo], SipResponse | None]
 
@@ -84,9 +86,11 @@ class PickUp:
         self._restored: list[tuple[ResumedCall, list[ResumedLeg]]] = []
         """With the legs whose phones can be asked at once."""
 
-    def restore(self, left_open: Iterable[OpenCall]) -> None:
+    async def restore(self, left_open: Iterable[OpenCall]) -> None:
         """Put the dialogs of calls in their place; SIP is not served yet."""
-        for left in left_open:
+        for number, left in enumerate(left_open):
+            if number % BATCH == 0:
+                await asyncio.sleep(0)
             try:
                 self._restored.append(self._restore(left))
             except (StateError, SipError, KeyError, TypeError, ValueError, IndexError) as error:
@@ -94,17 +98,22 @@ class PickUp:
                 _unwatched(self._around.services.journal.call_ended(cut_off(left)))
 
     def go_on(self) -> None:
-        """Run the calls; SIP is served now."""
+        """Run the calls, a few at a time; SIP is served now. What their phones send meanwhile waits for them."""
+        if self._restored:
+            log.info("calls picked up", calls=len(self._restored))
+            self._go_on_some()
+
+    def _go_on_some(self) -> None:
         loop = self._around.services.loop
+        some, self._restored = self._restored[:BATCH], self._restored[BATCH:]
         delay_s = 0.0
-        for call, legs in self._restored:
+        for call, legs in some:
             self._around.calls.go_on(call)
             for leg in legs:
                 loop.call_later(delay_s, leg.probe, holds(call))
-                delay_s += 1 / PROBES_PER_SECOND
+                delay_s += PAUSE_S / (2 * BATCH)
         if self._restored:
-            log.info("calls picked up", calls=len(self._restored))
-        self._restored.clear()
+            loop.call_later(PAUSE_S, self._go_on_some)
 
     # --- Inside -----------------------------------------------------------------------------------------------------
 

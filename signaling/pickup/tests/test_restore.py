@@ -18,6 +18,7 @@ from signaling.legs.states import LegState
 from signaling.legs.tests.line import PHONE, TO_NODE, TO_PHONE
 from signaling.location import BindingEvent
 from signaling.mediapool import MediaError
+from signaling.pickup import restore as restore_module
 from signaling.pickup.restore import goes_on
 from signaling.pickup.state import describe
 from signaling.pickup.tests.node import NOW, Node, left_open, leg, record, session, state
@@ -32,7 +33,7 @@ async def node() -> Node:
 
 
 async def going_on(node: Node, kept: dict[str, Any] | None = None, **fields: Any) -> Node:
-    node.pick_up.restore([left_open(kept, **fields)])
+    await node.pick_up.restore([left_open(kept, **fields)])
     node.pick_up.go_on()
     await node.settle()
     return node
@@ -83,10 +84,43 @@ async def test_it_takes_the_sessions_over_and_touches_nothing_else(node):
 
 
 async def test_nothing_is_sent_before_sip_is_served(node):
-    node.pick_up.restore([left_open()])
+    await node.pick_up.restore([left_open()])
     await node.settle()
     assert node.line.requests == [] and node.world.node.requests == []
     assert node.leg("A").state is LegState.UP and len(node.line.node.dialogs) == 2
+
+
+async def test_many_calls_go_on_a_few_at_a_time_and_none_is_forgotten(node, monkeypatch):
+    monkeypatch.setattr(restore_module, "BATCH", 2)
+    monkeypatch.setattr(restore_module, "PAUSE_S", 0.01)
+    many = []
+    for number in range(5):
+        kept = state(legs=[leg("A", id=[f"call-{number}", "ours", "phone"])])
+        kept["media"]["sessions"] = [session(f"session-{number}", "A")]
+        many.append(left_open(kept, id=f"record-{number}", call_id=f"call-{number}"))
+    await node.pick_up.restore(many)
+    node.pick_up.go_on()
+    await node.settle()
+    assert len(node.world.journal.answered) == 2
+    await asyncio.sleep(0.1)
+    await node.settle()
+    assert sorted(node.world.journal.answered) == [f"record-{number}" for number in range(5)]
+
+
+async def test_a_stop_that_comes_before_a_call_went_on_leaves_it_to_the_next_process(node):
+    await node.pick_up.restore([left_open()])
+    await node.calls.shut_down(0.1)
+    assert node.world.journal.ended == []
+
+
+async def test_a_stop_leaves_the_calls_that_the_next_process_is_to_have_and_ends_the_others(node):
+    await going_on(node)
+    await node.calls.shut_down(0.5, lambda call: True)
+    assert node.world.journal.ended == [] and node.calls.calls == {}
+    assert sent_to_phone(node, "BYE") == []
+    other = await going_on(Node())
+    await other.calls.shut_down(0.5, lambda call: False)
+    assert len(other.world.journal.ended) == 1
 
 
 async def test_a_bye_of_one_phone_is_answered_and_reaches_the_other(node):
