@@ -40,6 +40,7 @@ class HistoryAdmin(SimpleHistoryAdmin):  # type: ignore[misc]
     """Adds the history pages; stands before `TenantAdmin` among the bases."""
 
     object_history_list_template = "admin/history/versions.html"
+    object_history_form_template = "admin/history/version.html"
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """List the versions of a row, each with what it changed."""

@@ -55,7 +55,13 @@ def _hung_up(call: CDR) -> str:
         return f"{_short(call.caller_name, call.caller_number)} hung up"
     if call.hangup_by == HangupBy.CALLEE:
         return f"{_short(call.callee_name, call.callee_number)} hung up"
-    return _SYSTEM_ENDED.get(call.hangup_cause, "ended by the system")
+    return _SYSTEM_ENDED.get(call.hangup_cause) or _by_a_person(call) or "ended by the system"
+
+
+def _by_a_person(call: CDR) -> str:
+    """Return who ended the call from outside it, by the dashboard or REST; nothing when nobody did."""
+    person = call.metadata.get("ended_by")
+    return f"hung up by {person}" if person and isinstance(person, str) else ""
 
 
 def _unanswered(call: CDR) -> list[str]:
@@ -63,6 +69,8 @@ def _unanswered(call: CDR) -> list[str]:
     rang = [f"it rang for {call.ring_duration_seconds:.1f} s"] if call.ring_time else []
     if call.metadata.get("cut_off"):
         return [*rang, "cut off when the server failed"]
+    if call.hangup_by == HangupBy.SYSTEM and _by_a_person(call):
+        return [*rang, _by_a_person(call)]
     if call.disposition == Disposition.CANCELED:
         return [*rang, f"{_short(call.caller_name, call.caller_number)} gave up"]
     if call.disposition == Disposition.NO_ANSWER:

@@ -41,10 +41,11 @@ PAGES = {
     "tokens": "accounts/apitoken/",
     "token-add": "accounts/apitoken/add/",
     "routes": "dialplan/route/",
-    "route": "dialplan/route/ >> #result_list tbody th a",
-    "route-users": "dialplan/route/ >> a[href*='demo-users/change']",
+    "route": "dialplan/route/ >> a[href*='demo-users/change']",
     "route-json": "dialplan/route/ >> #result_list tbody th a >> .panel-tabs a:nth-child(2)",
-    "route-history": "dialplan/route/ >> #result_list tbody th a >> a[href$='/history/']",
+    "route-history": "dialplan/route/ >> a[href*='demo-users/change'] >> a[href$='/history/']",
+    "route-version": "dialplan/route/ >> a[href*='demo-users/change'] >> a[href$='/history/'] >> #change-history a",
+    "route-mistake": "dialplan/route/add/ >> button[name=_save]",
     "simulator": "dialplan/route/simulate/?number=1002&caller=1001",
     "routes-transfer": "dialplan/route/transfer/",
     "registrations": "signaling/registration/",
@@ -52,7 +53,19 @@ PAGES = {
 }
 """Name → path under ``/admin/``; after each ``>>`` the first link or button to press there."""
 LOOKS = {"": (1280, 980, "light"), "-dark": (1280, 980, "dark"), "-mobile": (390, 844, "light")}
-SHOWN = {"dashboard", "dashboard-dark", "dashboard-mobile", "calls", "call", "users", "user-setup", "routes"}
+SHOWN = {
+    "dashboard",
+    "dashboard-dark",
+    "dashboard-mobile",
+    "calls",
+    "call",
+    "users",
+    "user-setup",
+    "routes",
+    "route",
+    "route-history",
+    "simulator",
+}
 WHOLE = {"user-setup"}
 """Those of them that show the whole page, however long."""
 SETTLED_MS = 1200
@@ -103,12 +116,16 @@ def _take(browser: Browser, stack: Stack, look: str, target: Path) -> Iterator[s
     page.goto(f"{url_of(stack)}/admin/")
     page.screenshot(path=target / f"login{look}.png")
     log_in(page, stack)
+    page.close()
     for name, path in PAGES.items():
+        # A page of its own for each: one that loads itself again would get in the way of the next.
+        page = context.new_page()
         _open(page, f"{url_of(stack)}/admin/", path)
         whole = f"{name}{look}" not in SHOWN - WHOLE
         page.screenshot(path=target / f"{name}{look}.png", full_page=whole)
         if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
             yield f"{name}{look}"
+        page.close()
     context.close()
 
 

@@ -177,6 +177,8 @@ def main() -> None:
     CDR.objects.bulk_create([CDR(account=account, **_record(chance)) for _ in range(CALLS)])
     users = {user.extension: str(user.pk) for user in account.users.all()}
     _register(account)
+    _edit(login)
+    _let_in(login, account)
     print(json.dumps({"account_id": str(account.pk), "user_ids": users}))
 
 
@@ -191,6 +193,32 @@ def _register(account: Any) -> None:
         stored = {name: row[name] for name in (*columns, "expires_at")}
         number = row["aor"].removeprefix("sip:").partition("@")[0]
         Registration.objects.create(**stored, user=users[number], call_id=number, cseq=1, node_id="east")
+
+
+def _edit(login: Any) -> None:
+    """Leave traces in the history of a route."""
+    from dialplan.models import Route
+
+    route: Any = Route.objects.get(pk="demo-users")
+    sorry = {"type": "play_audio", "params": {"file": "unavailable.wav"}}
+    edits: tuple[dict[str, Any], ...] = ({"priority": 200}, {"actions": [*route.actions, sorry]})
+    for edit in edits:
+        for name, value in edit.items():
+            setattr(route, name, value)
+        route._history_user = login
+        route.save()
+
+
+def _let_in(login: Any, account: Any) -> None:
+    """Make a second login with a role, and a token."""
+    from django.contrib.auth.models import User as Login
+
+    from accounts.models import Membership
+    from accounts.tokens import issue
+
+    operator = Login.objects.create_user("operator", is_staff=True, first_name="Olivia")
+    Membership.objects.create(user=operator, account=account, role="operator")
+    issue(login, name="Wallboard", scopes=["read", "cdrs"], account=account)
 
 
 def _record(chance: random.Random) -> dict[str, Any]:

@@ -121,7 +121,7 @@ def test_from_the_login_to_the_page_of_a_call(
     sentence = dashboard.locator(".calls-sentence")
     expect(sentence).to_contain_text("Erin 2801 called 600")
     expect(sentence).to_contain_text("answered after")
-    expect(sentence).to_contain_text("ended by the system")
+    expect(sentence).to_contain_text("hung up by admin")
 
 
 def test_the_password_is_gone_after_a_reload_and_the_page_is_right(
@@ -156,3 +156,57 @@ def test_without_scripts_the_light_turns_green_and_the_password_stays_on_the_pag
         expect(frame.locator("body")).to_contain_text("Registered", timeout=PATIENCE_MS)
         expect(page.locator("#password")).to_have_text(password)
     context.close()
+
+
+def test_a_route_is_filled_in_tried_ordered_switched_and_brought_back(
+    own_stack: Stack, context: BrowserContext
+) -> None:
+    page = context.pages[0]
+    routes = f"{url_of(own_stack)}/admin/dialplan/route/"
+    page.goto(f"{routes}add/")
+    page.fill("#id_name", "Night bell")
+    page.fill("#id_pattern", "77")
+    page.fill("#id_id", "night-bell")
+    rows = page.locator(".actions-row")
+    expect(rows).to_have_count(1)
+    rows.nth(0).locator("input").first.fill("user/2502")
+    page.get_by_role("button", name="Add an action").click()
+    rows.nth(1).locator("select").select_option("hangup")
+    rows.nth(1).locator("input").first.fill("bussy")
+    save(page)
+    expect(rows.nth(1)).to_contain_text("reason")
+    rows.nth(1).locator("input").first.fill("busy")
+    save(page)
+    expect(page.locator("body")).to_contain_text("Night bell")
+
+    page.locator("tr", has_text="Night bell").get_by_role("link", name="Try").click()
+    expect(page.locator("#content-main h2").first).to_contain_text("dials 77: the route Night bell is taken")
+    expect(page.locator(".sim-steps li")).to_have_count(2)
+    expect(page.locator(".sim-steps")).to_contain_text("2502")
+
+    page.goto(routes)
+    names = page.locator("#result_list .field-name, #result_list th")
+    before = [text for text in names.all_inner_texts() if text]
+    page.get_by_role("button", name="Try Night bell earlier").click()
+    page.wait_for_load_state()
+    after = [text for text in names.all_inner_texts() if text]
+    assert before != after and sorted(before) == sorted(after)
+    page.get_by_role("switch", name="Night bell enabled").click()
+    expect(page.get_by_role("switch", name="Night bell enabled")).to_have_attribute("aria-checked", "false")
+
+    page.goto(f"{routes}night-bell/json/")
+    text = page.locator("#text").input_value().replace("Night bell", "Day bell")
+    page.fill("#text", text)
+    save(page)
+    expect(page.locator("#content-main h2").first).to_contain_text("Day bell")
+    page.goto(f"{routes}night-bell/history/")
+    expect(page.locator("#change-history")).to_contain_text("Day bell")
+    page.locator("#change-history a").last.click()
+    page.get_by_role("button", name="Revert").click()
+    expect(page.locator("tr", has_text="Night bell")).to_have_count(1)
+
+
+def save(page: Page) -> None:
+    """Press the button and wait for the page that follows."""
+    with page.expect_navigation():
+        page.get_by_role("button", name="Save", exact=True).click()

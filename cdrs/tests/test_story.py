@@ -36,6 +36,14 @@ def call(**values: Any) -> CDR:
             {**ANSWERED, "hangup_by": "system", "metadata": {"cut_off": True}},
             "answered after 4.2 s, talked 1:03, cut off when the server failed",
         ),
+        (
+            {**ANSWERED, "hangup_by": "system", "hangup_cause": "normal", "metadata": {"ended_by": "bob"}},
+            "answered after 4.2 s, talked 1:03, hung up by bob",
+        ),
+        (
+            {**RANG, "disposition": "CANCELED", "hangup_by": "system", "metadata": {"ended_by": "bob"}},
+            "it rang for 30.0 s, hung up by bob",
+        ),
         ({**RANG, "disposition": "NO_ANSWER"}, "it rang for 30.0 s, Bob did not answer"),
         ({**RANG, "disposition": "CANCELED"}, "it rang for 30.0 s, Alice gave up"),
         ({"disposition": "BUSY"}, "Bob was busy"),

@@ -20,7 +20,7 @@ class ScopeField(forms.ChoiceField):
 
     def __init__(self, request: HttpRequest, permission: Permission, *, shared: bool, **kwargs: Any) -> None:
         access = access_of(request.user)
-        rows = scope(Account.objects.order_by("name"), access, "pk", permission=permission)
+        rows = scope(Account.objects.order_by("-enabled", "name"), access, "pk", permission=permission)
         self.accounts = {str(account.pk): account for account in rows}
         choices = [(key, f"{account.name} – {account.domain}") for key, account in self.accounts.items()]
         if shared:
