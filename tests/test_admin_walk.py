@@ -25,6 +25,11 @@ ECHO = "600"
 TONE_HZ = 440.0
 PATIENCE_MS = 20_000
 APPEARS_S = 1.0
+NOTE_THE_FIRST_CALL = """() => {
+  const look = () => { if (!window.seenAt && document.querySelector("[data-call]")) window.seenAt = Date.now(); };
+  new MutationObserver(look).observe(document.body, { childList: true, subtree: true });
+}"""
+"""The page itself notes when the call is there: the test looks far less often."""
 
 
 @pytest.fixture(scope="module")
@@ -98,12 +103,13 @@ def test_from_the_login_to_the_page_of_a_call(
         dashboard = context.new_page()
         dashboard.goto(f"{url_of(own_stack)}/admin/")
         expect(dashboard.locator(".board-state")).to_have_text("Live", timeout=PATIENCE_MS)
+        dashboard.evaluate(NOTE_THE_FIRST_CALL)
+        dialled = time.time()
         phone.order("call", number=ECHO)
         phone.wait_for("call_established")
-        began = time.monotonic()
         row = dashboard.locator("[data-call]")
         expect(row).to_contain_text("2801", timeout=PATIENCE_MS)
-        assert time.monotonic() - began < APPEARS_S
+        assert dashboard.evaluate("window.seenAt") / 1000 - dialled < APPEARS_S
         expect(row).to_contain_text("Erin")
         duration = row.locator("[data-since]")
         expect(duration).to_have_text(re.compile(r"^0:0[1-9]$"))
