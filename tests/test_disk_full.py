@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.attacks.calls import raw_call
@@ -17,10 +19,7 @@ from tests.sipp import SippRunner
 from tests.stack import Stack
 from tests.test_nats_events import live_api_serves
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk"),
-]
+pytestmark = pytest.mark.e2e
 
 DISK = "48m"
 NOTICED_S = 10.0
@@ -29,23 +28,37 @@ BYE_S = 3.0
 MOST_CALLS = 20
 
 
-@pytest.fixture(scope="module", params=["the journal", "everything"])
+Fault = Callable[[], AbstractContextManager[None]]
+
+
+@pytest.fixture(scope="module", params=["the journal", "everything", "no file may grow"])
 def own_stack(
     request: pytest.FixtureRequest, template: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Stack, Path]]:
-    """A stack with its journal, or all that it writes, logs included, on a small disk; and that disk."""
+) -> Iterator[tuple[Stack, Fault]]:
+    """A stack, and what leaves it no room: on a small disk for its journal, or for all that it writes, logs included.
+
+    Where no disk may be mounted, the kernel forbids signaling to write to any file.
+    """
     directory = tmp_path_factory.mktemp("full")
     disk = directory / "journal" if request.param == "the journal" else directory
     disk.mkdir(exist_ok=True)
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(disk)], check=False)
-    if mounted.returncode:
-        pytest.skip("a disk cannot be mounted here")
+    is_mounted = request.param != "no file may grow"
+    if is_mounted:
+        mount(disk)
     stack = Stack(directory, template)
     try:
-        yield stack.start(), disk
+        stack.start()
+        yield stack, (lambda: full(disk)) if is_mounted else (lambda: forbidden(stack.pid("runsip")))
     finally:
         stack.stop()
-        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+        if is_mounted:
+            subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def mount(disk: Path) -> None:
+    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(disk)]
+    if os.geteuid() or subprocess.run(command, check=False).returncode:
+        pytest.skip("a disk cannot be mounted here")
 
 
 @contextmanager
@@ -53,25 +66,28 @@ def full(disk: Path) -> Iterator[None]:
     """Fill a disk to the last byte."""
     filler = disk / "filler"
     with filler.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(b"\0" * 65536)
-        except OSError:
-            pass
-        try:
-            while True:
-                file.write(b"\0")
-        except OSError:
-            pass
+        for block in (65536, 1):
+            with suppress(OSError):
+                while True:
+                    file.write(b"\0" * block)
     try:
         yield
     finally:
         filler.unlink()
 
 
-def problems(stack: Stack) -> list[str]:
-    import httpx
+@contextmanager
+def forbidden(pid: int) -> Iterator[None]:
+    """Forbid a process to write to files."""
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
 
+
+def problems(stack: Stack) -> list[str]:
     answer = httpx.get(f"http://127.0.0.1:{stack.ports.api}/api/v1/health", timeout=3)
     return [each["code"] for each in answer.json()["problems"]]
 
@@ -86,13 +102,13 @@ def a_call(stack: Stack) -> str:
         return call.caller.call_id
 
 
-def test_calls_go_on_and_no_record_is_lost(own_stack: tuple[Stack, Path], tmp_path: Path) -> None:
-    stack, disk = own_stack
+def test_calls_go_on_and_no_record_is_lost(own_stack: tuple[Stack, Fault], tmp_path: Path) -> None:
+    stack, fault = own_stack
     sipp = SippRunner(stack, tmp_path)
     stack.wait_until(lambda: live_api_serves(stack), 15, "the live API")
     ended = []
     with raw_call(stack) as long_call:
-        with full(disk):
+        with fault():
             sipp.register(stack.phone())
             # The first ones may fit into what is left of the last block.
             for _ in range(MOST_CALLS):
