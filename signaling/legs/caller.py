@@ -50,6 +50,13 @@ class CallerLeg(DialogLeg):
         """Say who gets the neutral events; before any is due."""
         self._report = on_event
 
+    def _advance(self, given: LegInput) -> bool:
+        advanced = super()._advance(given)
+        if self.state is LegState.ENDED:
+            # The transaction lingers for half a minute and has nothing more to tell a leg that is over.
+            self._transaction.user = None
+        return advanced
+
     # --- From the node ------------------------------------------------------------------------------------------
 
     def on_cancel(self, transaction: ServerTransaction) -> None:

@@ -137,7 +137,7 @@ class DialogLeg:
             and self._bye_response is not None
         ):
             self.node.respond(self._bye, self._bye_response)
-            self._bye = None
+            self._bye = self._bye_response = None
 
     def release(self) -> None:
         """Let go of the call; what the dialog still needs, such as the answer to a late BYE, goes on."""

@@ -316,14 +316,16 @@ async def test_a_lower_cseq_within_the_dialog_gets_500(line: Line, talking: Call
 async def test_a_leg_that_is_over_is_freed_without_the_cycle_collector(line: Line, talking: Caller):
     line.phone.send_request(talking.dialog.make_request("BYE"), TO_NODE, line.now())
     await line.settle()
-    leg = weakref.ref(talking.legs.pop())
+    over = talking.legs.pop()
+    leg = weakref.ref(over)
     gc.disable()
     try:
-        leg().confirm_hang_up()  # type: ignore[union-attr]
-        leg().release()  # type: ignore[union-attr]
+        over.confirm_hang_up()
+        over.release()
+        del over
+        assert leg() is None
         await asyncio.sleep(64 * 0.02 + 0.1)
         await line.settle()
         assert line.node.endpoint.server_transactions == 0
-        assert leg() is None
     finally:
         gc.enable()
