@@ -140,7 +140,7 @@ class CallRecord:
 
         Metadata that JSON cannot hold is replaced by a note that says so: a record is worth more than its extras.
         """
-        content = {k: v for k, v in zip(_NAMES, _values(self), strict=True) if v not in _EMPTY}
+        content = {k: v for k, v in zip(_NAMES, _values(self), strict=True) if v or v == 0}
         content["v"] = RECORD_VERSION
         try:
             return _encode(content)
@@ -189,7 +189,6 @@ def disposition_for(cause: EndReason, *, answered: bool) -> Disposition:
 
 _NAMES: Final = tuple(f.name for f in fields(CallRecord))
 _values: Final = attrgetter(*_NAMES)
-_EMPTY: Final[tuple[Any, ...]] = (None, "", {})
 _encode: Final = json.JSONEncoder(separators=(",", ":"), skipkeys=True).encode
 _ENUMS: Final = {"disposition": Disposition, "hangup_cause": EndReason, "hangup_by": HangupBy}
 

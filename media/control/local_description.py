@@ -8,6 +8,7 @@ of the content and only then (RFC 3264 8). A session that goes on where another 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from media.control.codecs import Format
 from media.control.directions import Direction
@@ -92,15 +93,23 @@ class LocalDescription:
         ptime_ms: int | None,
         maxptime_ms: int | None,
     ) -> MediaDescription:
-        attributes: list[Attribute] = []
-        for entry in formats:
-            attributes.append(("rtpmap", entry.rtpmap))
-            if entry.fmtp is not None:
-                attributes.append(("fmtp", f"{entry.payload_type} {entry.fmtp}"))
-        if ptime_ms is not None:
-            attributes.append(("ptime", str(ptime_ms)))
-        if maxptime_ms is not None:
-            attributes.append(("maxptime", str(maxptime_ms)))
-        attributes.append((direction.value, None))
-        numbers = tuple([str(entry.payload_type) for entry in formats])
-        return MediaDescription("audio", self.port, PROFILE, numbers, None, tuple(attributes))
+        numbers, attributes = _audio_attributes(tuple(formats), direction, ptime_ms, maxptime_ms)
+        return MediaDescription("audio", self.port, PROFILE, numbers, None, attributes)
+
+
+@lru_cache(maxsize=256)
+def _audio_attributes(
+    formats: tuple[Format, ...], direction: Direction, ptime_ms: int | None, maxptime_ms: int | None
+) -> tuple[tuple[str, ...], tuple[Attribute, ...]]:
+    """Return the payload types of an audio section and its attributes; the calls of a node agree on few sets."""
+    attributes: list[Attribute] = []
+    for entry in formats:
+        attributes.append(("rtpmap", entry.rtpmap))
+        if entry.fmtp is not None:
+            attributes.append(("fmtp", f"{entry.payload_type} {entry.fmtp}"))
+    if ptime_ms is not None:
+        attributes.append(("ptime", str(ptime_ms)))
+    if maxptime_ms is not None:
+        attributes.append(("maxptime", str(maxptime_ms)))
+    attributes.append((direction.value, None))
+    return tuple([str(entry.payload_type) for entry in formats]), tuple(attributes)

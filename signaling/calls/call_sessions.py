@@ -20,9 +20,6 @@ from signaling.calls.sessions import SessionBook
 from signaling.calls.tally import CALLEE, CALLER, MediaReport, Tally
 from signaling.mediapool import MediaNode, NoMediaNode
 
-CLOSE_WAIT_S = 1.0
-"""Longest time that the end of a call waits for its media counters."""
-
 PickNode = Callable[[Container[MediaNode]], MediaNode]
 """Returns an RTP manager that is none of the given ones; raises `NoMediaNode`."""
 
@@ -95,14 +92,14 @@ class CallSessions:
         """Release what the call has on RTP managers that it does not use, and keep the counters."""
         while self.others:
             sessions = self.others.pop()
-            self.tally.add(await sessions.destroy(list(sessions.ids), CLOSE_WAIT_S))
+            self.tally.add(await sessions.destroy(list(sessions.ids), together=True))
 
     async def close(self) -> MediaReport:
         """Release every session and return what they counted; a silent RTP manager is not waited for."""
         await self.leave_others()
         self.tally.parties |= {self.caller_session: CALLER, self.callee_session: CALLEE}
         if self.here.ids:
-            self.tally.add(await self.here.destroy(list(self.here.ids), CLOSE_WAIT_S))
+            self.tally.add(await self.here.destroy(list(self.here.ids), together=True))
         return MediaReport(self.tally.caller, self.tally.callee, self.codec)
 
     # --- Inside -------------------------------------------------------------------------------------------------

@@ -134,16 +134,16 @@ class NodeSessions:
 
     # --- The end --------------------------------------------------------------------------------------------------
 
-    async def destroy(self, ids: Sequence[str], wait_s: float | None = None) -> Mapping[str, pb.SessionStats]:
+    async def destroy(self, ids: Sequence[str], *, together: bool = False) -> Mapping[str, pb.SessionStats]:
         """Release sessions and return what is known of their counters.
 
-        With a time to wait, at the end of a call, the release goes together with those of other calls.
+        At the end of a call the release goes ``together`` with those of other calls, and is not waited for long.
         """
         closed = {session_id: self._disown(session_id) for session_id in ids}
         counted: dict[str, pb.SessionStats] = {}
         try:
-            asked = release(self.node, ids) if wait_s else self.ask(_releases(ids))
-            for session_id, reply in zip(ids, await asyncio.wait_for(asked, wait_s), strict=True):
+            replies = await (release(self.node, ids) if together else self.ask(_releases(ids)))
+            for session_id, reply in zip(ids, replies, strict=True):
                 if not isinstance(reply, MediaError):
                     counted[session_id] = reply.stats
         except TimeoutError:

@@ -18,6 +18,9 @@ from signaling.mediapool.node import MediaNode
 GATHER_S = 0.03
 """How long a release waits for company. A phone repeats its BYE after 0.5 s (timer E, RFC 3261 17.1.2.2)."""
 
+WAIT_S = 1.0
+"""Longest time that the end of a call waits for the counters of its sessions."""
+
 Waiting = tuple[Sequence[str], asyncio.Future[list[Result]]]
 """Sessions to release, and who waits for their counters."""
 
@@ -31,16 +34,18 @@ class Releaser:
         self._waiting: list[Waiting] = []
 
     def release(self, session_ids: Sequence[str]) -> asyncio.Future[list[Result]]:
-        """Destroy sessions soon; the future has their counters, or a MediaError for each, in order."""
+        """Destroy sessions soon; see the function `release`."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[list[Result]] = loop.create_future()
         if not self._waiting:
-            loop.call_later(GATHER_S, self._send)
+            loop.call_later(GATHER_S, self._send, loop)
         self._waiting.append((session_ids, future))
         return future
 
-    def _send(self) -> None:
+    def _send(self, loop: asyncio.AbstractEventLoop) -> None:
         waiting, self._waiting = self._waiting, []
+        # One timer for all of them, which is let run: it finds nothing to do when they have been answered.
+        loop.call_later(WAIT_S, _give_up, [future for _, future in waiting])
         while waiting:
             count = _fitting(waiting)
             self._execute(waiting[:count])
@@ -72,11 +77,20 @@ def _share(waiting: list[Waiting], done: asyncio.Future[list[Result]]) -> None:
             future.set_result(mine)
 
 
+def _give_up(futures: Sequence[asyncio.Future[list[Result]]]) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_exception(TimeoutError())
+
+
 _releasers: weakref.WeakKeyDictionary[MediaNode, Releaser] = weakref.WeakKeyDictionary()
 
 
 def release(node: MediaNode, session_ids: Sequence[str]) -> asyncio.Future[list[Result]]:
-    """Destroy sessions of a node together with those that others release in the next 30 ms."""
+    """Destroy sessions of a node together with those that others release in the next 30 ms.
+
+    The future has their counters, or a MediaError for each, in order; or it raises TimeoutError after `WAIT_S`.
+    """
     releaser = _releasers.get(node)
     if releaser is None:
         releaser = _releasers[node] = Releaser(node)

@@ -3,7 +3,10 @@
 
 import asyncio
 
+import pytest
+
 from media.control.gen import rtpmanager_pb2 as pb
+from signaling.mediapool import release as releases
 from signaling.mediapool.batches import MAX_BATCH_REQUESTS
 from signaling.mediapool.release import release
 
@@ -46,6 +49,15 @@ async def test_a_caller_that_gave_up_waiting_disturbs_nobody():
     gone, there = release(node, ["1"]), release(node, ["2"])
     gone.cancel()
     assert [reply.stats.packets_received for reply in await there] == [2]
+
+
+async def test_the_end_of_a_call_does_not_wait_for_ever(monkeypatch):
+    monkeypatch.setattr(releases, "WAIT_S", 0.001)
+    node = CountingNode()
+    node.execute = lambda *requests: asyncio.get_running_loop().create_future()
+    for future in (release(node, ["1"]), release(node, ["2"])):
+        with pytest.raises(TimeoutError):
+            await future
 
 
 async def test_hundreds_of_calls_that_end_at_once_are_spread_over_batches_that_an_rtp_manager_accepts():
