@@ -31,7 +31,6 @@ from signaling.pickup.reconnect import Reconnect, flow_after_restart
 from signaling.pickup.state import State, StateError, counted_of, read, sessions_of
 from signaling.sip import Flow, NameAddr, SipResponse, SipUri
 from signaling.sip.dialog import Dialog, DialogId
-from signaling.sip.errors import SipError
 from signaling.sip.events import RequestReceived
 
 log = structlog.get_logger("switchboard.calls")
@@ -93,7 +92,7 @@ class PickUp:
                 await asyncio.sleep(0)
             try:
                 self._restored.append(self._restore(left))
-            except (StateError, SipError, KeyError, TypeError, ValueError, IndexError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever was kept of one call, the node must start
                 log.warning("call.not_picked_up", call_id=left.record.call_id, error=repr(error))
                 _unwatched(self._around.services.journal.call_ended(cut_off(left)))
 
@@ -121,6 +120,7 @@ class PickUp:
         around, record, state = self._around, left.record, read(left.state)
         request = self._request(left, state)
         media = self._media_maker(state["media"], request)
+        position, bridge_id, held_by = int(state["position"]), state["bridge"], tuple(state["held_by"])
         legs: list[ResumedLeg] = []
         try:
             for label, kept in zip("AB", state["legs"], strict=False):
@@ -138,12 +138,9 @@ class PickUp:
             for leg in legs:
                 leg.forget()
             raise
-        call.position = int(state["position"])
-        call.notify.restore(
-            CallStage.BRIDGED if len(legs) > 1 else CallStage.ANSWERED,
-            state["bridge"],
-            tuple(state["held_by"]),
-        )
+        call.position = position
+        stage = CallStage.BRIDGED if len(legs) > 1 else CallStage.ANSWERED
+        call.notify.restore(stage, bridge_id, held_by)
         reachable = []
         for leg, user_id in zip(legs, (record.caller_user_id, record.callee_user_id), strict=False):
             leg.listen(call.on_leg_event)

@@ -4,6 +4,7 @@
 import asyncio
 import dataclasses
 import json
+from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -209,6 +210,9 @@ async def test_a_route_goes_on_with_the_action_that_ran():
     [
         {"v": 2},
         state(v=0),
+        state(position="first"),
+        state(held_by=None),
+        state(media={**state()["media"], "counted": {"A": "/w=="}}),
         state(legs=[]),
         state(legs=[leg("A", flow=None), leg("B")]),
         state(legs=[leg("A"), leg("B", target="no uri")]),
@@ -222,6 +226,33 @@ async def test_what_cannot_be_restored_is_cut_off_and_leaves_nothing_behind(node
     assert (ended.hangup_cause, ended.end_time) == (EndReason.ERROR, NOW - 5)
     assert ended.metadata == {"cut_off": True}
     assert node.line.node.dialogs == {} and node.line.node.legs == {} and node.calls.calls == {}
+
+
+async def test_a_record_that_says_nonsense_about_earlier_times_keeps_no_node_from_starting(node):
+    await going_on(node, metadata={"picked_up": True})
+    assert len(node.world.journal.ended) == 1 and node.line.node.dialogs == {}
+
+
+async def test_a_prompt_begins_again():
+    node = Node(actions=[{"type": "play_audio", "params": {"file": "a.wav"}}])
+    kept = state(legs=[leg("A")], bridge=None)
+    kept["media"] |= {"sessions": [session("session-a", "A")]}
+    await going_on(node, kept)
+    (play,) = node.world.node.asked(pb.PlayAudioRequest)
+    assert (play.session_id, play.file) == ("session-a", "a.wav")
+    assert node.world.node.requests[0] == pb.StopAudioRequest(session_id="session-a")
+
+
+async def test_what_earlier_sessions_counted_is_counted_still(node):
+    kept = state()
+    earlier = pb.SessionStats(packets_received=1000, packets_sent=900)
+    kept["media"]["counted"] = {"A": b64encode(earlier.SerializeToString()).decode()}
+    await going_on(node, kept)
+    assert json.loads(describe(node.call))["media"]["counted"] == kept["media"]["counted"]
+    node.line.phone.send_request(request_of_phone("A", "BYE"), TO_NODE, node.line.now())
+    await node.a_while()
+    (ended,) = node.world.journal.ended
+    assert (ended.rtp_packets_recv, ended.rtp_packets_sent) == (1050, 950)
 
 
 async def test_a_call_of_a_deleted_user_is_cut_off(node):
