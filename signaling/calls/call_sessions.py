@@ -85,6 +85,9 @@ class CallSessions:
     async def release(self, session_ids: Sequence[str]) -> None:
         """Release sessions of phones that did not get the call."""
         ids = [session_id for session_id in session_ids if session_id in self.here.ids]
+        if self.callee_session in ids:
+            # Its early media is over: that of another phone may be heard now.
+            self.callee_session = ""
         if ids:
             await self.here.destroy(ids)
 

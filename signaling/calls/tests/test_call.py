@@ -280,6 +280,23 @@ async def test_early_media_reaches_the_caller_and_the_answer_is_the_same():
     await world.ended()
 
 
+async def test_early_media_of_another_phone_is_heard_when_that_of_the_first_is_over():
+    world = World(phones=2)
+    world.start(DIAL)
+    await world.settle()
+    world.legs[0].reports(EarlyMedia("first"))
+    world.legs[1].reports(EarlyMedia("second"))
+    await world.settle()
+    assert len(world.node.asked(pb.BridgeMediaRequest)) == 1
+    world.legs[0].reports(Fail(failures.BUSY))
+    world.legs[1].reports(EarlyMedia("second"))
+    await world.settle()
+    bridged = world.node.asked(pb.BridgeMediaRequest)
+    assert [request.peer_session_id for request in bridged] == [leg.session_id for leg in world.legs]
+    world.caller.reports(HangUp(EndReason.CANCELED))
+    await world.ended()
+
+
 async def test_a_caller_without_an_offer_gets_ours_in_the_answer():
     world = World()
     world.start(DIAL, sdp="")
