@@ -11,7 +11,7 @@ import itertools
 import time
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -57,6 +57,8 @@ class Picture:
     """Why there is no picture, in words; empty when there is one."""
     warnings: tuple[str, ...] = ()
     """What keeps the node from taking calls, in words."""
+    degraded: tuple[str, ...] = ()
+    """What it does without meanwhile, in words."""
     rows: dict[str, Rows] = field(default_factory=dict)
     """Table of `TABLES` → its rows; the rows of every account."""
     elapsed_ms: float = field(default=0.0, compare=False)
@@ -65,9 +67,9 @@ class Picture:
     """Another one for each picture that shows something else."""
 
     @property
-    def said(self) -> tuple[str, tuple[str, ...], dict[str, Rows]]:
+    def said(self) -> tuple[object, ...]:
         """What is shown of it."""
-        return self.problem, self.warnings, self.rows
+        return self.problem, self.warnings, self.degraded, self.rows
 
 
 def configured() -> list[Backend]:
@@ -100,14 +102,16 @@ def read(
             rows = {} if before is None else dict(before.rows)
             for name in tables:
                 rows[name] = _rows(node.ask("GET", f"/api/v1/{name}"), TABLES[name])
-            warnings = () if before is None else before.warnings
+            warnings, degraded = ((), ()) if before is None else (before.warnings, before.degraded)
             if PULSE in tables:
                 _add_drains(node, rows[PULSE])
-                warnings = _warnings(node.ask("GET", "/api/v1/health", fine=(UNWELL,)))
+                health = node.ask("GET", "/api/v1/health", fine=(UNWELL,))
+                warnings, degraded = _details(health, "problems"), _details(health, "degraded")
     except BackendProblem as problem:
         return _unless_same(Picture(backend=backend, problem=str(problem)), before)
     elapsed_ms = (time.monotonic() - began) * 1000
-    return _unless_same(Picture(backend=backend, rows=rows, warnings=warnings, elapsed_ms=elapsed_ms), before)
+    picture = Picture(backend=backend, rows=rows, warnings=warnings, degraded=degraded, elapsed_ms=elapsed_ms)
+    return _unless_same(picture, before)
 
 
 def read_all(backends: Sequence[Backend], timeout_s: float = TIMEOUT_S) -> list[Picture]:
@@ -178,11 +182,17 @@ def _add_drains(node: Conversation, rows: Rows) -> None:
             row["drain"] = node.ask("GET", f"/api/v1/{_drain_path(str(row.get('node_id')))}")
 
 
-def _warnings(health: dict[str, Any]) -> tuple[str, ...]:
-    problems = health.get("problems")
-    if not isinstance(problems, list):
+def _details(health: dict[str, Any], name: str) -> tuple[str, ...]:
+    """Return the sentences of a list of the health."""
+    found = health.get(name)
+    if not isinstance(found, list):
         return ()
-    return tuple(str(problem.get("detail", "")) for problem in problems if isinstance(problem, dict))
+    return tuple(_sentence(each) for each in found if isinstance(each, dict))
+
+
+def _sentence(each: dict[str, Any]) -> str:
+    service, detail = each.get("service"), str(each.get("detail", ""))
+    return f"{service} is away ({detail})" if service else detail
 
 
 def _rows(answer: dict[str, Any], key: str) -> Rows:
@@ -199,11 +209,4 @@ def _unless_same(picture: Picture, before: Picture | None) -> Picture:
     """Return the picture, with the version of the last one when it shows the same."""
     if before is None or picture.said != before.said:
         return picture
-    return Picture(
-        backend=picture.backend,
-        problem=before.problem,
-        warnings=before.warnings,
-        rows=before.rows,
-        elapsed_ms=picture.elapsed_ms,
-        version=before.version,
-    )
+    return replace(before, elapsed_ms=picture.elapsed_ms)

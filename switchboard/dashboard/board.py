@@ -172,9 +172,16 @@ def _backend(picture: Picture, platform: bool) -> dict[str, Any]:
         "name": picture.backend.name,
         "url": picture.backend.url if platform else "",
         "problem": picture.problem,
-        "warnings": picture.warnings,
+        "warnings": _warnings(picture, platform),
         "calls": len(picture.rows.get("calls", ())) if platform else None,
     }
+
+
+def _warnings(picture: Picture, platform: bool) -> tuple[str, ...]:
+    """Return what is wrong with a node that answers; its inside concerns platform administrators alone."""
+    if platform:
+        return (*picture.warnings, *picture.degraded)
+    return ("takes no new calls now",) if picture.warnings else ()
 
 
 def moment(text: object) -> float:

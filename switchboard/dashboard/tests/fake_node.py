@@ -89,6 +89,8 @@ class FakeNode:
         """Paths of what was read."""
         self.problems: list[str] = []
         """What its health complains of."""
+        self.degraded: list[dict[str, str]] = []
+        """What it does without, as its health says it."""
         self.drains: dict[str, dict[str, Any]] = {}
         """RTP manager → how its drain goes."""
         self.has_stream = True
@@ -154,7 +156,8 @@ def fake_node() -> Iterator[FakeNode]:
                 self.drip()
             elif name == "health":
                 problems = [{"code": "X", "detail": text} for text in node.problems]
-                self.answer(503 if problems else 200, {"status": "ok", "problems": problems}, node.raw)
+                body = {"status": "ok", "problems": problems, "degraded": node.degraded}
+                self.answer(503 if problems else 200, body, node.raw)
             elif name == "drain":
                 self.answer(200, node.drains[unquote(path.split("/")[-2])])
             else:

@@ -161,4 +161,17 @@ def test_a_status_that_says_nothing_is_no_error(status):
 
 def test_a_node_that_takes_no_calls_says_why(root, node):
     node.problems = ["No RTP manager is healthy (rtp-1)."]
-    assert "No RTP manager is healthy (rtp-1)." in root.get(INDEX).content.decode()
+    node.degraded = [{"service": "redis", "state": "away", "detail": "redis:6379: refused"}]
+    page = root.get(INDEX).content.decode()
+    assert "No RTP manager is healthy (rtp-1)." in page
+    assert "redis is away (redis:6379: refused)" in page
+
+
+def test_the_inside_of_a_node_is_for_platform_administrators(client, node, people):
+    node.degraded = [{"service": "redis", "state": "away", "detail": "redis:6379: refused"}]
+    client.force_login(people["alice"])
+    assert "redis" not in client.get(INDEX).content.decode()
+    node.problems = ["No RTP manager is healthy (rtp-1)."]
+    page = client.get(INDEX).content.decode()
+    assert "takes no new calls now" in page
+    assert "rtp-1" not in page
