@@ -20,6 +20,13 @@ _EVENTS: dict[BindingEvent, type[catalogue.RegistrationEvent]] = {
     BindingEvent.EXPIRED: catalogue.RegistrationExpired,
 }
 
+ACTIVE = "active"
+_DRAINS: dict[str, type[catalogue.RtpManagerEvent]] = {
+    "draining": catalogue.RtpManagerDraining,
+    "disabled": catalogue.RtpManagerDisabled,
+    ACTIVE: catalogue.RtpManagerEnabled,
+}
+
 
 def announce_bindings(location: Location, bus: EventBus) -> None:
     """Publish every change of a binding from now on."""
@@ -57,9 +64,12 @@ class RtpManager(Protocol):
     @property
     def healthy(self) -> bool: ...
 
+    @property
+    def drain_state(self) -> str: ...
+
 
 class RtpManagerAnnouncer:
-    """Publishes when an RTP manager begins or ceases to take sessions.
+    """Publishes when an RTP manager begins or ceases to take sessions, by itself or because somebody wants so.
 
     Args:
         bus: where to.
@@ -68,12 +78,20 @@ class RtpManagerAnnouncer:
     def __init__(self, bus: EventBus) -> None:
         self._bus = bus
         self._was_healthy: dict[str, bool] = {}
+        self._was_drained: dict[str, str] = {}
 
     def look(self, nodes: Iterable[RtpManager]) -> None:
         """Compare with the last look; call it about once a second. One that was never there is not missed."""
         for node in nodes:
             before, now = self._was_healthy.get(node.address, False), node.healthy
             self._was_healthy[node.address] = now
-            if before != now and self._bus.active:
-                event = catalogue.RtpManagerUp if now else catalogue.RtpManagerDown
-                self._bus.publish(event(**self._bus.stamp(), rtp_manager=node.node_id, address=node.address))
+            if before != now:
+                self._tell(catalogue.RtpManagerUp if now else catalogue.RtpManagerDown, node)
+            state = str(node.drain_state)
+            if state != self._was_drained.get(node.address, ACTIVE):
+                self._tell(_DRAINS[state], node)
+            self._was_drained[node.address] = state
+
+    def _tell(self, event: type[catalogue.RtpManagerEvent], node: RtpManager) -> None:
+        if self._bus.active:
+            self._bus.publish(event(**self._bus.stamp(), rtp_manager=node.node_id, address=node.address))

@@ -54,6 +54,7 @@ class Manager:
     node_id: str
     address: str
     healthy: bool
+    drain_state: str = "active"
 
 
 def test_an_rtp_manager_is_reported_when_it_comes_and_goes():
@@ -69,3 +70,19 @@ def test_an_rtp_manager_is_reported_when_it_comes_and_goes():
         ("rtpmanager.up", "rtp-1"),
         ("rtpmanager.down", "rtp-1"),
     ]
+
+
+def test_an_rtp_manager_that_is_drained_is_reported():
+    bus, got = EventBus("sip-1"), []
+    bus.subscribe(got.append)
+    announcer, one = RtpManagerAnnouncer(bus), Manager("rtp-1", "h:9090", True)
+    for state in ("active", "draining", "draining", "disabled", "active", "active"):
+        one.drain_state = state
+        announcer.look([one])
+    assert [event.event_type for event in got] == [
+        "rtpmanager.up",
+        "rtpmanager.draining",
+        "rtpmanager.disabled",
+        "rtpmanager.enabled",
+    ]
+    assert got[-1].rtp_manager == "rtp-1"

@@ -296,6 +296,27 @@ class RtpManagerDown(RtpManagerEvent):
     event_type: ClassVar[str] = "rtpmanager.down"
 
 
+@dataclass(slots=True, kw_only=True)
+class RtpManagerDraining(RtpManagerEvent):
+    """An RTP manager is given no new calls, and its calls are moved to others."""
+
+    event_type: ClassVar[str] = "rtpmanager.draining"
+
+
+@dataclass(slots=True, kw_only=True)
+class RtpManagerDisabled(RtpManagerEvent):
+    """A drained RTP manager has no session of this node any more and may be stopped."""
+
+    event_type: ClassVar[str] = "rtpmanager.disabled"
+
+
+@dataclass(slots=True, kw_only=True)
+class RtpManagerEnabled(RtpManagerEvent):
+    """An RTP manager that was drained, or was being drained, is given calls again."""
+
+    event_type: ClassVar[str] = "rtpmanager.enabled"
+
+
 EVENTS: Final[tuple[type[Event], ...]] = (
     CallReceived,
     CallDialing,
@@ -315,6 +336,9 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     SessionDestroyed,
     RtpManagerUp,
     RtpManagerDown,
+    RtpManagerDraining,
+    RtpManagerDisabled,
+    RtpManagerEnabled,
 )
 CATALOGUE: Final[dict[str, type[Event]]] = {event.event_type: event for event in EVENTS}
 """Event type → class."""
