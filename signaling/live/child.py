@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The live API as a child of the SIP process: started, started again when it dies, stopped with its parent.
+"""The live API as a child of the SIP process: started, started again when it dies or hangs, stopped with its parent.
 
 Invariant: nothing here waits on the child while calls are served; a child that cannot start is tried again, ever more
 rarely. The child's standard input is a pipe of which nothing ever comes: its end tells the child that its parent died.
@@ -12,7 +12,7 @@ import contextlib
 import os
 import sys
 from asyncio import sleep
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import structlog
@@ -27,6 +27,15 @@ STOP_GRACE_S = 5.0
 ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}
 """Keeps glibc from giving each thread of the child memory of its own."""
 CHILD_FLAG = "--exit-with-parent"
+LOOK_EVERY_S = 10.0
+ANSWER_S = 5.0
+MISSES = 3
+"""So many looks in a row without an answer, and a child that had answered before is killed."""
+START_MISSES = 12
+"""The same for one that has not answered yet."""
+
+Probe = Callable[[], Awaitable[bool]]
+"""Asks the child something and returns whether it answered."""
 
 
 def api_command(manage: Path) -> list[str]:
@@ -39,10 +48,12 @@ class ApiChild:
 
     Args:
         command: what to run.
+        probe: tells whether it serves; None: nobody looks.
     """
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], probe: Probe | None = None) -> None:
         self._command = command
+        self._probe = probe
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -97,4 +108,42 @@ class ApiChild:
             )
         except OSError as error:
             return str(error)
-        return await self._process.wait()
+        watching = asyncio.create_task(self._watch(self._process))
+        try:
+            return await self._process.wait()
+        finally:
+            watching.cancel()
+
+    async def _watch(self, process: asyncio.subprocess.Process) -> None:
+        """Kill a child that lives and does not answer: nobody else would."""
+        if self._probe is None:
+            return
+        misses, patience = 0, START_MISSES
+        while misses < patience:
+            await asyncio.sleep(LOOK_EVERY_S)
+            if await self._probe():
+                misses, patience = 0, MISSES
+            else:
+                misses += 1
+        log.error("live.api_hangs", pid=process.pid)
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+
+
+def http_probe(host: str, port: int) -> Probe:
+    """Return what looks whether HTTP is served there, whatever the answer says."""
+    request = b"GET /api/v1/health?liveness=true HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+    async def answers() -> bool:
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                reader, writer = await asyncio.open_connection(host, port)
+                try:
+                    writer.write(request)
+                    return (await reader.read(5)) == b"HTTP/"
+                finally:
+                    writer.close()
+        except (OSError, TimeoutError):
+            return False
+
+    return answers

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from signaling.live import child
-from signaling.live.child import ApiChild
+from signaling.live.child import ApiChild, http_probe
 from signaling.live.tests.worlds import until
 
 WAITS = "import os; os.read(0, 1)"
@@ -80,3 +80,57 @@ async def test_a_child_that_does_not_listen_is_killed():
 
 async def test_stopping_what_never_ran_does_nothing():
     await ApiChild([sys.executable]).stop()
+
+
+async def test_a_child_that_hangs_is_killed_and_started_again(monkeypatch):
+    monkeypatch.setattr(child, "LOOK_EVERY_S", 0.01)
+    answers = [True, False, True, False, False, False]
+    asked = []
+
+    async def probe():
+        asked.append(1)
+        return answers.pop(0) if answers else True
+
+    made = ApiChild([sys.executable, "-c", WAITS], probe)
+    made.start()
+    await until(lambda: made.pid is not None)
+    first = made.pid
+    await until(lambda: made.pid != first)
+    assert len(asked) >= 6
+    assert is_alive(made.pid)
+    await made.stop()
+
+
+async def test_a_child_may_take_its_time_to_start(monkeypatch):
+    monkeypatch.setattr(child, "LOOK_EVERY_S", 0.01)
+    answers = [False] * 8
+
+    async def probe():
+        return not answers or answers.pop()
+
+    made = ApiChild([sys.executable, "-c", WAITS], probe)
+    made.start()
+    await until(lambda: not answers)
+    first = made.pid
+    await asyncio.sleep(0.05)
+    assert made.pid == first
+    await made.stop()
+
+
+async def test_a_probe_is_content_with_any_answer_and_with_no_silence(monkeypatch):
+    monkeypatch.setattr(child, "ANSWER_S", 0.2)
+    silent = asyncio.Event()
+
+    async def serve(reader, writer):
+        if not silent.is_set():
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 503 Service Unavailable\r\n\r\n")
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    answers = http_probe("127.0.0.1", server.sockets[0].getsockname()[1])
+    assert await answers()
+    silent.set()
+    assert not await answers()
+    server.close()
+    assert not await answers()

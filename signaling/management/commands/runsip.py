@@ -15,10 +15,11 @@ from django.core.management.base import BaseCommand, CommandError
 from cdrs.lock import DirectoryInUse
 from signaling.app import SignalingApp
 from signaling.config import SignalingConfig
-from signaling.live.child import ApiChild, api_command
+from signaling.live.child import ApiChild, api_command, http_probe
 from signaling.transport.errors import ListenError
 from switchboard import env, logs
 from switchboard.metrics.server import CannotServe, serve_metrics
+from switchboard.readiness import reachable
 
 log = structlog.get_logger("switchboard.signaling")
 
@@ -57,7 +58,7 @@ async def serve(config: SignalingConfig) -> None:
     metrics = await serve_metrics(
         app.meter.read, settings.METRICS_BIND, settings.SIP_METRICS_PORT, "SIP_METRICS_PORT"
     )
-    api = ApiChild(api_command(settings.BASE_DIR / "manage.py")) if settings.API_ENABLED else None
+    api = api_child() if settings.API_ENABLED else None
     starting, stopping = asyncio.ensure_future(app.start()), asyncio.ensure_future(stop.wait())
     # The child takes its share of the processor, so it comes second, unless the start has to wait for something.
     await asyncio.wait({starting, stopping}, timeout=API_WAITS_S, return_when=asyncio.FIRST_COMPLETED)
@@ -77,6 +78,12 @@ async def serve(config: SignalingConfig) -> None:
     await app.stop()
     if api is not None:
         await api.stop()
+
+
+def api_child() -> ApiChild:
+    """Return the live API as a child that is looked after."""
+    probe = http_probe(reachable(settings.API_BIND), settings.API_PORT)
+    return ApiChild(api_command(settings.BASE_DIR / "manage.py"), probe)
 
 
 def failed(work: asyncio.Future[None]) -> bool:
