@@ -266,7 +266,7 @@ class SipNode:
             if user is not None:
                 user.on_request(event)
                 return
-            if request.method not in ("REGISTER", "OPTIONS"):
+            if request.method != "REGISTER":
                 self.respond_stateless(event, request.response(481))
                 return
         handler = self.handlers.get(request.method, self.on_unhandled)

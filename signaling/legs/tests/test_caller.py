@@ -275,6 +275,14 @@ async def test_an_extension_that_is_not_there_gets_420_in_a_dialog_too(line: Lin
     assert talking.events == []
 
 
+async def test_who_asks_whether_a_dialog_is_there_learns_that_it_is_not(line: Line, talking: Caller):
+    asked = talking.dialog.make_request("OPTIONS")
+    asked.headers.set("To", "<sip:1002@acme.test>;tag=of-another-time")
+    line.phone.send_request(asked, TO_NODE, line.now())
+    await line.settle()
+    assert line.statuses("OPTIONS") == [481]
+
+
 async def test_a_bye_with_wrong_tags_gets_481_and_changes_nothing(line: Line, talking: Caller):
     forged = talking.dialog.make_request("BYE")
     forged.headers.set("From", "<sip:1001@acme.test>;tag=guess")
