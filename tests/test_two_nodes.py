@@ -200,6 +200,17 @@ def test_no_outsider_is_let_through_to_a_phone(nodes: list[Node]) -> None:
         assert phone.receive(0.5) is None
 
 
+def test_click_to_call_rings_a_phone_of_another_node(nodes: list[Node], one: SippRunner) -> None:
+    caller = one.answering("uas-refuses", STATUS="486")
+    wait_shared(nodes[0], caller)
+    wanted = {"user": caller.username, "number": "600", "account": caller.domain}
+    answer = LiveApi(nodes[1]).ready().request("POST", "calls", json=wanted)
+    assert answer.status_code == 201, answer.text
+    record = nodes[1].cdr(answer.json()["call_id"])
+    assert (record["disposition"], record["hangup_by"]) == ("BUSY", "caller")
+    one.wait_all()
+
+
 def test_each_node_shows_its_own_registrations(nodes: list[Node], one: SippRunner) -> None:
     callee = one.register(nodes[0].phone())
     apis = [LiveApi(node).ready() for node in nodes]

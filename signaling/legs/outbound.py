@@ -53,6 +53,11 @@ class Outbound:
         self._location = location
         self._other_nodes = other_nodes
 
+    @property
+    def shared(self) -> bool:
+        """Whether other nodes may have phones of the same users."""
+        return self._other_nodes is not None
+
     async def resolve(self, target: UserTarget | SipTarget, request: CallRequest) -> Sequence[Destination]:
         """Return the phones to ring in parallel.
 

@@ -7,7 +7,7 @@ Who may ask is the API's business. Invariant: a refused command has left nothing
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from cdrs.record import EndReason
@@ -36,8 +36,17 @@ SENTENCES: dict[CallFailure, tuple[int, str]] = {
 class Phones(Protocol):
     """Where the phones of users are."""
 
+    @property
+    def shared(self) -> bool:
+        """Whether other nodes may have phones of the same users."""
+        ...
+
     def phones(self, user: UserInfo) -> Sequence[Destination]:
-        """Return the registered phones of a user."""
+        """Return the phones of a user that are registered at this node."""
+        ...
+
+    async def all_phones(self, user: UserInfo, account: AccountInfo) -> Sequence[Destination]:
+        """Return the phones of a user wherever they are registered."""
         ...
 
 
@@ -86,7 +95,7 @@ class CallCommands:
         call.post(Terminate(EndReason.NORMAL if answered else EndReason.CANCELED))
         return {"call_uuid": call.record.id, "call_id": call.record.call_id}
 
-    def originate(self, given: Arguments) -> dict[str, Any]:
+    def originate(self, given: Arguments) -> dict[str, Any] | Awaitable[dict[str, Any]]:
         """Ring the phones of ``user`` of ``account_id`` for ``timeout_s`` seconds, then dial ``number`` for it.
 
         With a ``key`` the same request is done once; its answer comes again with ``replayed``.
@@ -94,6 +103,16 @@ class CallCommands:
         Raises:
             CommandRefused: what is asked for cannot be done now, or a value does not fit.
         """
+        return self._look_everywhere(given) if self._phones.shared else self._originate_once(given)
+
+    async def _look_everywhere(self, given: Arguments) -> dict[str, Any]:
+        account = self._account(str(given.get("account_id", "")))
+        user = self._user(account, str(given.get("user", "")))
+        return self._originate_once(given, await self._phones.all_phones(user, account))
+
+    def _originate_once(
+        self, given: Arguments, phones: Sequence[Destination] | None = None
+    ) -> dict[str, Any]:
         now = asyncio.get_running_loop().time()
         key = str(given.get("key", ""))
         wanted = {name: given.get(name) for name in ("account_id", "user", "number", "timeout_s")}
@@ -104,14 +123,14 @@ class CallCommands:
                 raise CommandRefused(409, "This Idempotency-Key was used for another request.") from None
             if before is not None:
                 return {**before, "replayed": True}
-        answer = self._originate(given)
+        answer = self._originate(given, phones)
         if key:
             self._done.keep(key, wanted, answer, now)
         return answer
 
     # --- Inside ---------------------------------------------------------------------------------------------------
 
-    def _originate(self, given: Arguments) -> dict[str, Any]:
+    def _originate(self, given: Arguments, phones: Sequence[Destination] | None) -> dict[str, Any]:
         account = self._account(str(given.get("account_id", "")))
         user = self._user(account, str(given.get("user", "")))
         number = str(given.get("number", ""))
@@ -122,7 +141,8 @@ class CallCommands:
         if refusal is not None:
             status, sentence = SENTENCES.get(refusal, (503, refusal.phrase))
             raise CommandRefused(status, sentence)
-        phones = self._phones.phones(user)
+        if phones is None:
+            phones = self._phones.phones(user)
         if not phones:
             raise CommandRefused(409, f"User {user.extension} has no registered phone.")
         if not any(node.healthy for node in self._rtpmanagers):

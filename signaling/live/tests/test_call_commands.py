@@ -26,6 +26,8 @@ class Node:
         self.world = World()
         self.account, self.user = ACCOUNT, ALICE
         self.phones_there = 1
+        self.phones_elsewhere = 0
+        self.shared = False
         self.rtp = SimpleNamespace(healthy=True)
         echo = {"id": "r", "name": "r", "pattern": "6*", "actions": [{"type": "echo", "params": {}}]}
         self.routes = compile_routes([parse_route(echo)])
@@ -46,6 +48,12 @@ class Node:
 
     def phones(self, user: Any) -> list[Destination]:
         return [Destination(address=n, remote_ip="192.0.2.9", user=user) for n in range(self.phones_there)]
+
+    async def all_phones(self, user: Any, account: Any) -> list[Destination]:
+        there = [
+            Destination(address=n, remote_ip="192.0.2.9", user=user) for n in range(self.phones_elsewhere)
+        ]
+        return [*self.phones(user), *there]
 
     def refused(self, **given: Any) -> CommandRefused:
         with pytest.raises(CommandRefused) as caught:
@@ -168,3 +176,16 @@ async def test_a_call_that_is_not_there_cannot_be_hung_up(node):
     with pytest.raises(CommandRefused) as caught:
         node.commands.hang_up({"call_uuid": "gone"})
     assert caught.value.status == 404
+
+
+async def test_phones_of_other_nodes_ring_too(node):
+    node.shared, node.phones_there, node.phones_elsewhere = True, 0, 2
+    answer = await node.commands.originate({**WANTED, "key": "once"})
+    assert (answer["phones"], len(node.manager.calls)) == (2, 1)
+    assert (await node.commands.originate({**WANTED, "key": "once"}))["replayed"]
+    node.phones_elsewhere = 0
+    with pytest.raises(CommandRefused, match="no registered phone"):
+        await node.commands.originate(WANTED)
+    with pytest.raises(CommandRefused) as caught:
+        await node.commands.originate({**WANTED, "account_id": "nobody's"})
+    assert caught.value.status in (400, 404)
