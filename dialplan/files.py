@@ -18,6 +18,7 @@ from django.utils import timezone
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
 from accounts.models import Account
+from dialplan import prompts
 from dialplan.engine import (
     DialplanDocument,
     DialplanError,
@@ -70,7 +71,7 @@ def import_document(
         replace: also delete the routes of the scope that the document does not hold.
 
     Raises:
-        DialplanError: an id belongs to a route of another scope; nothing was written.
+        DialplanError: an id belongs to a route of another scope, or a prompt does not exist; nothing was written.
     """
     with transaction.atomic():
         obsolete = Route.objects.filter(account=account) if replace else Route.objects.none()
@@ -118,6 +119,8 @@ def _write(
     ids = [route.id for route in document.routes]
     rows = _rows_by_id(ids)
     _refuse_foreign_ids(ids, rows, account)
+    if missing := prompts.problems(document.routes, account and account.pk, prefix="routes[{}]."):
+        raise DialplanError(missing)
     reason = f"Imported from {origin['path']}"[:100] if origin else "Imported"
     gone = sorted(set(obsolete.values_list("id", flat=True)) - set(ids))
     created: list[Route] = []

@@ -13,6 +13,7 @@ from simple_history.models import HistoricalRecords
 
 from accounts.models import Account
 from accounts.revision import RevisionedModel
+from dialplan import prompts
 from dialplan.engine import DialplanError, RouteDocument, parse_route
 
 DOCUMENT_FIELDS = tuple(RouteDocument.model_fields)
@@ -77,7 +78,7 @@ class Route(RevisionedModel):
             errors = dict(error.error_dict)
         found_before = set(errors)
         try:
-            self.document()
+            self.checked_document()
         except DialplanError as error:
             for problem in error.errors:
                 name, path = _split_path(problem.field)
@@ -94,6 +95,25 @@ class Route(RevisionedModel):
             DialplanError: the row was written past the checks and is no valid route.
         """
         return parse_route({name: getattr(self, name) for name in DOCUMENT_FIELDS})
+
+    def checked_document(self) -> RouteDocument:
+        """Return the route as the engine reads it, after a look at whether the prompts that it plays exist.
+
+        A stored route whose actions do not change is not refused for a prompt that went missing: it can still be
+        renamed, disabled and so on.
+
+        Raises:
+            DialplanError: it is no valid route, or plays a prompt that does not exist.
+        """
+        document = self.document()
+        missing = prompts.problems([document], self.account_id)
+        if missing and not self._plays_the_same():
+            raise DialplanError(missing)
+        return document
+
+    def _plays_the_same(self) -> bool:
+        stored = Route.objects.filter(pk=self.pk).values_list("account_id", "actions").first()
+        return stored == (self.account_id, self.actions)
 
     @property
     def source(self) -> str:

@@ -14,6 +14,7 @@ from django.db.models import Q
 
 from accounts.lookup import find_user
 from accounts.models import Account, User
+from dialplan import prompts
 from dialplan.engine import (
     ActionError,
     CallFacts,
@@ -167,7 +168,7 @@ def _cannot_call(account: Account, caller: User | None) -> str:
 def _step(verb: Verb, account: Account) -> Step:
     match verb:
         case PlayAudio(file=file):
-            return Step(type="play_audio", params={"file": file}, words=f"Answer and play {file}", problem="")
+            return _play(file, account)
         case Dial(target=UserTarget(name=name), timeout_s=timeout_s):
             return _dial_user(name, timeout_s, account)
         case Dial(target=SipTarget() as target, timeout_s=timeout_s):
@@ -181,6 +182,19 @@ def _step(verb: Verb, account: Account) -> Step:
             return Step(type="echo", params={}, words="Answer and send the caller's voice back", problem="")
         case _:
             return Step(type=type(verb).__name__.lower(), params={}, words=repr(verb), problem="")
+
+
+def _play(file: str, account: Account) -> Step:
+    known = prompts.source()
+    found = known.find(account.pk, [file]).get(file) if known else prompts.Found(words=file)
+    if found is None:
+        found = prompts.Found(words=file, problem=f"there is no prompt {file}")
+    return Step(
+        type="play_audio",
+        params={"file": file},
+        words=f"Answer and play {found.words}",
+        problem=found.problem,
+    )
 
 
 def _dial_user(name: str, timeout_s: int, account: Account) -> Step:

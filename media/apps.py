@@ -6,3 +6,9 @@ class MediaConfig(AppConfig):
     """The app `media`."""
 
     name = "media"
+
+    def ready(self) -> None:
+        from dialplan import prompts
+        from media.prompts.usage import StoredPrompts
+
+        prompts.serve(StoredPrompts())

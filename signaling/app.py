@@ -146,6 +146,7 @@ class SignalingApp:
             make_caller_leg=outbound.make_caller_leg,
             verbs=VERBS,
             counter=counter,
+            prompt=self.directory.prompt,
             bus=self.bus,
             changes=self.changes,
             keeper=self.keeper,

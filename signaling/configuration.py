@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-ACCOUNTS, USERS, ROUTES = "accounts", "users", "routes"
-TOPICS = (ACCOUNTS, USERS, ROUTES)
+ACCOUNTS, USERS, ROUTES, PROMPTS = "accounts", "users", "routes", "prompts"
+TOPICS = (ACCOUNTS, USERS, ROUTES, PROMPTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +54,16 @@ class RouteRow(NamedTuple):
     """What `dialplan.engine.parse_route` reads."""
 
 
+class PromptRow(NamedTuple):
+    """An uploaded prompt that can be played."""
+
+    account_id: str | None
+    """None: every account may play it."""
+    name: str
+    reference: str
+    """What RTP managers know it by."""
+
+
 class ConfigurationSource(Protocol):
     """Reads the configuration; blocking, called in a thread. Any exception means: try again later."""
 
@@ -68,6 +78,9 @@ class ConfigurationSource(Protocol):
 
     def routes(self) -> Sequence[RouteRow]:
         """Return every route, disabled ones included."""
+
+    def prompts(self) -> Sequence[PromptRow]:
+        """Return every uploaded prompt that can be played."""
 
     def close(self) -> None:
         """Give back what the thread holds."""

@@ -13,7 +13,9 @@ from django.db import connections
 
 from accounts.models import Account, ConfigRevision, User
 from dialplan.models import Route
-from signaling.configuration import AccountInfo, RouteRow, UserInfo
+from media.models import Prompt
+from media.prompts.references import reference_to
+from signaling.configuration import AccountInfo, PromptRow, RouteRow, UserInfo
 
 ROWS_PER_FETCH = 2000
 
@@ -89,6 +91,15 @@ class OrmSource:
                 },
             )
             for id_, account_id, name, pattern, priority, enabled, actions in rows
+        ]
+
+    @_reading()
+    def prompts(self) -> Sequence[PromptRow]:
+        """Return every uploaded prompt that has a sound."""
+        rows = Prompt.objects.exclude(sha256="").order_by().values_list("account_id", "name", "sha256")
+        return [
+            PromptRow(None if account_id is None else str(account_id), name, reference_to(sha256))
+            for account_id, name, sha256 in rows.iterator(ROWS_PER_FETCH)
         ]
 
     def close(self) -> None:

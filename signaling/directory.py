@@ -18,6 +18,7 @@ from cdrs.daemon_thread import DaemonThread
 from dialplan.engine import Dialplan
 from signaling.configuration import (
     ACCOUNTS,
+    PROMPTS,
     ROUTES,
     TOPICS,
     USERS,
@@ -100,6 +101,12 @@ class Directory:
         """Return the compiled routes of an account and of every account; compiled when first asked for."""
         return self._snapshot.dialplan(account_id)
 
+    def prompt(self, account_id: str, name: str) -> str:
+        """Return what RTP managers know a prompt by that a route of an account names: the account's own, else the
+        one of every account, else the name itself, which is that of a file."""
+        prompts = self._snapshot.prompts
+        return prompts.get((account_id, name)) or prompts.get((None, name)) or name
+
     @property
     def problem(self) -> str | None:
         """One sentence on why the configuration is not kept current, or None."""
@@ -164,6 +171,7 @@ class Directory:
             accounts=source.accounts() if ACCOUNTS in changed else None,
             users=source.users() if USERS in changed else None,
             routes=source.routes() if ROUTES in changed else None,
+            prompts=source.prompts() if PROMPTS in changed else None,
         )
 
     def _changed(self, revisions: Mapping[str, int]) -> frozenset[str]:

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from dialplan.engine import Dialplan, DialplanError, Route, compile_route, parse_route
-from signaling.configuration import AccountInfo, RouteRow, UserInfo
+from signaling.configuration import AccountInfo, PromptRow, RouteRow, UserInfo
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +28,7 @@ class Snapshot:
         "by_username",
         "default_account",
         "default_domain",
+        "prompts",
         "users",
     )
 
@@ -39,6 +40,7 @@ class Snapshot:
         self.users: dict[str, UserInfo] = {}
         self.by_username: dict[tuple[str, str], UserInfo] = {}
         self.by_extension: dict[tuple[str, str], UserInfo] = {}
+        self.prompts: dict[tuple[str | None, str], str] = {}
         self._routes: Mapping[str | None, list[Route]] = {}
         self._dialplans: dict[str, Dialplan] = {}
 
@@ -55,6 +57,7 @@ class Snapshot:
         accounts: Sequence[AccountInfo] | None = None,
         users: Sequence[UserInfo] | None = None,
         routes: Sequence[RouteRow] | None = None,
+        prompts: Sequence[PromptRow] | None = None,
     ) -> Snapshot:
         """Return a snapshot with the given topics replaced; the others are shared with this one."""
         new = Snapshot.empty(self.default_domain)
@@ -65,6 +68,10 @@ class Snapshot:
             new.users = {user.id: user for user in users}
             new.by_username = {(user.account_id, user.username): user for user in users}
             new.by_extension = {(user.account_id, user.extension): user for user in users}
+        if prompts is None:
+            new.prompts = self.prompts
+        else:
+            new.prompts = {(prompt.account_id, prompt.name): prompt.reference for prompt in prompts}
         if routes is None:
             new._routes, new._dialplans = self._routes, self._dialplans
         else:

@@ -17,6 +17,7 @@ from accounts.api.me import MeView
 from accounts.api.views import AccountViewSet, TokenViewSet, UserViewSet
 from cdrs.api.views import CallListView, CallView
 from dialplan.api.views import RouteViewSet, SimulateView
+from media.api.views import PromptViewSet
 from signaling.registrations_api import RegistrationViewSet
 
 router = SimpleRouter(trailing_slash=False)
@@ -24,6 +25,7 @@ router.register("accounts", AccountViewSet)
 router.register("users", UserViewSet)
 router.register("tokens", TokenViewSet)
 router.register("routes", RouteViewSet)
+router.register("prompts", PromptViewSet)
 router.register("registrations", RegistrationViewSet)
 
 

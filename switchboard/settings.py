@@ -452,6 +452,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "figures of past days": {"task": "cdrs.roll_up", "schedule": Daily(hour=0, minute=10)},
     "old call records": {"task": "cdrs.prune", "schedule": Daily(hour=1, minute=10)},
     "old logins and tokens": {"task": "accounts.prune", "schedule": Daily(hour=2, minute=10)},
+    "uploaded prompts": {"task": "media.convert_prompts", "schedule": Every(2)},
+    "sounds that nobody plays": {"task": "media.prune_prompts", "schedule": Daily(hour=3, minute=10)},
     "ended registrations": {"task": "signaling.prune_registrations", "schedule": Daily(hour=2, minute=40)},
 }
 """The periodic jobs; `switchboard.jobs` says who does them. Times of day are those of ``TIME_ZONE``."""
@@ -511,7 +513,28 @@ RTP_INACTIVITY_S = env.seconds(
     help="A party without RTP, and without the RTCP reports of a phone that only listens, for this long ends its call, in seconds",
 )
 AUDIO_PATH = env.path(
-    "AUDIO_PATH", BASE_DIR / "media" / "audio", roles=[RTPMANAGER], help="Directory of the prompts (WAV)"
+    "AUDIO_PATH",
+    BASE_DIR / "media" / "audio",
+    roles=[RTPMANAGER],
+    help="Directory of WAV files that routes may play, beside uploaded prompts",
+)
+AUDIO_FILES_ELSEWHERE = env.boolean(
+    "AUDIO_FILES_ELSEWHERE",
+    False,
+    roles=[SIGNALING, UI],
+    help="Whether the RTP managers have WAV files of their own in AUDIO_PATH that this host has not: routes may then "
+    "name any .wav file; otherwise a route is refused that names one which is not there",
+)
+PROMPT_MAX_BYTES = env.integer(
+    "PROMPT_MAX_BYTES",
+    10 * 1024 * 1024,
+    minimum=1024,
+    maximum=1 << 30,
+    roles=[UI],
+    help="Largest sound file that is accepted as a prompt, in bytes",
+)
+PROMPT_MAX_S = env.seconds(
+    "PROMPT_MAX_S", 600, minimum=1, maximum=900, roles=[UI], help="Longest prompt, in seconds"
 )
 RTP_NODE_ID = env.text("RTP_NODE_ID", HOSTNAME, roles=[RTPMANAGER], help="Name of this RTP manager")
 SIGNALING_API_URL = tuple(

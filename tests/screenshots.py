@@ -48,6 +48,9 @@ PAGES = {
     "route-mistake": "dialplan/route/add/ >> button[name=_save]",
     "simulator": "dialplan/route/simulate/?number=1002&caller=1001",
     "routes-transfer": "dialplan/route/transfer/",
+    "prompts": "media/prompt/",
+    "prompt": "media/prompt/ >> #result_list tbody th a",
+    "prompt-add": "media/prompt/add/",
     "registrations": "signaling/registration/",
     "logins": "auth/user/",
 }
@@ -65,6 +68,7 @@ SHOWN = {
     "route",
     "route-history",
     "simulator",
+    "prompts",
 }
 WHOLE = {"user-setup"}
 """Those of them that show the whole page, however long."""
@@ -85,6 +89,17 @@ def showcase() -> Iterator[Stack]:
         try:
             manage([sys.executable, "manage.py", "migrate", "--verbosity", "0"], stack.environment())
             made = json.loads(run_module(stack, "tests.showcase", PASSWORD).splitlines()[-1])
+            for name in (
+                "Opening hours=welcome.wav",
+                "All busy=all-busy.wav",
+                "Not available=unavailable.wav",
+            ):
+                called, _, file = name.partition("=")
+                path = str(ROOT / "media" / "audio" / file)
+                manage(
+                    [sys.executable, "manage.py", "prompts", "add", path, "--name", called, "--shared"],
+                    stack.environment(),
+                )
             node.tables.update(live_rows(**made))
             node.drains.update(drains())
             stack.run("runui")

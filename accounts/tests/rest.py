@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from django.test import Client
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 BASE = "/api/v1/"
 
@@ -45,6 +46,15 @@ class Rest:
     def post(self, path: str, body: Any = None, **more: Any) -> Answer:
         """POST."""
         return self("post", path, body, **more)
+
+    def upload(self, path: str, form: dict[str, Any], method: str = "post") -> Answer:
+        """Send a form with files."""
+        body = encode_multipart(BOUNDARY, form)
+        response = self._client.generic(
+            method.upper(), BASE + path, body, MULTIPART_CONTENT, headers=self._headers
+        )
+        is_json = response.headers.get("Content-Type", "").startswith("application/json")
+        return Answer(response.status_code, response.json() if is_json else None, response.headers)
 
     def patch(self, path: str, body: Any) -> Answer:
         """PATCH."""

@@ -71,7 +71,7 @@ class RouteSerializer(CheckedSerializer):
         if "account" in attrs and attrs["account"] is None:
             self._only_platform()
         try:
-            self.checked_row(attrs).document()
+            self.checked_row(attrs).checked_document()
         except DialplanError as error:
             problems: dict[str, list[str]] = {}
             for problem in error.errors:

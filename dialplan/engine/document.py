@@ -67,8 +67,8 @@ class PlayAudioParams(Strict):
 
     file: Annotated[str, AfterValidator(_file_name)] = Field(
         max_length=MAX_TEXT_LENGTH,
-        description="WAV file, relative to the prompt directory. Variables are allowed.",
-        examples=["welcome.wav"],
+        description="Name of an uploaded prompt, or a WAV file below the prompt directory. Variables are allowed.",
+        examples=["welcome.wav", "Opening hours"],
     )
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""File names of prompts: relative to the prompt directory, never out of it.
+"""Names of prompts: those that people upload, and files below the prompt directory, never out of it.
 
 The name may hold variables. A variable's value comes from the network, so it can name a file but no directory, and
 the finished name is checked again.
@@ -13,14 +13,13 @@ from dialplan.engine.errors import FileNameError
 from dialplan.engine.variables import CallFacts, Template
 
 MAX_FILE_NAME_LENGTH = 255
-SUFFIX = ".wav"
 _CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+ ")
 
 FileNameBuilder = Callable[[CallFacts], str]
 
 
 def check_file_name(name: str) -> str:
-    """Return ``name`` when it is a relative path of plain names that ends in ``.wav``.
+    """Return ``name`` when it is a relative path of plain names.
 
     Raises:
         FileNameError: it is not.
@@ -34,9 +33,23 @@ def check_file_name(name: str) -> str:
             raise FileNameError(f"{part!r} cannot be a part of a file name")
         if not _CHARACTERS.issuperset(part):
             raise FileNameError("a file name has letters of a to z, digits, spaces and . _ - + alone")
-    if not name.lower().endswith(SUFFIX):
-        raise FileNameError(f"a prompt is a {SUFFIX} file")
     return name
+
+
+def check_prompt_name(name: str) -> str:
+    """Return ``name`` when an uploaded prompt can be called so: a plain name without directories.
+
+    Raises:
+        FileNameError: it cannot.
+    """
+    if "/" in name:
+        raise FileNameError("a prompt's name has no /")
+    return check_file_name(name)
+
+
+def constant_name(text: str) -> str | None:
+    """Return what a file name is in every call; None when it depends on variables."""
+    return text if Template(text).constant else None
 
 
 def compile_file_name(text: str) -> FileNameBuilder:

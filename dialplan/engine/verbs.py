@@ -25,7 +25,7 @@ class PlayAudio:
     """Answer the call and play a prompt; then go on."""
 
     file: str
-    """WAV file, relative to the prompt directory."""
+    """Name of an uploaded prompt, or a WAV file below the prompt directory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from media.control.errors import ErrorCode, MediaError, Reason, invalid
+from media.prompts.references import referred_to
+from media.prompts.store import PromptStore
 from media.prompts.wav import MAX_FILE_BYTES, SAMPLE_RATE_HZ, BadAudio, read_pcm
 
 CACHE_BYTES = 32 * 1024 * 1024
@@ -45,6 +47,7 @@ class PromptLibrary:
 
     Args:
         root: the directory; it may be absent as long as no prompt is asked for.
+        store: has the uploaded prompts, which are named by their hash (`media.prompts.references`).
         builtin: a directory whose prompts stand in for those that are not in `root`.
         cache_bytes: how much audio is kept in memory.
         clock: monotonic seconds.
@@ -54,11 +57,13 @@ class PromptLibrary:
         self,
         root: Path,
         *,
+        store: PromptStore | None = None,
         builtin: Path | None = None,
         cache_bytes: int = CACHE_BYTES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._root = root
+        self._store = store
         self._builtin = builtin
         self._cache_bytes = cache_bytes
         self._clock = clock
@@ -77,10 +82,13 @@ class PromptLibrary:
         """Return a prompt, read again when its file changed.
 
         Raises:
-            MediaError: NOT_FOUND (no such file), INVALID_ARGUMENT (a name that leaves the directory, no audio).
+            MediaError: NOT_FOUND (no such file), INVALID_ARGUMENT (a name that leaves the directory, no audio),
+                UNAVAILABLE (an uploaded prompt that cannot be fetched now).
         """
         known = self._prompts.get(file)
-        prompt = await asyncio.to_thread(self._read, file, known)
+        sha256 = referred_to(file)
+        fetched = None if sha256 is None or self._store is None else await self._store.path(sha256)
+        prompt = await asyncio.to_thread(self._read, file, known, fetched)
         self._keep(file, prompt)
         return prompt
 
@@ -104,9 +112,9 @@ class PromptLibrary:
                 return own
         return path
 
-    def _read(self, file: str, known: CachedPrompt | None) -> CachedPrompt:
+    def _read(self, file: str, known: CachedPrompt | None, fetched: Path | None) -> CachedPrompt:
         try:
-            path = self.path_of(file)
+            path = fetched or self.path_of(file)
             status = path.stat()
             stamp = (status.st_mtime_ns, status.st_size)
             if known is not None and known.stamp == stamp:

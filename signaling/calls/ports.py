@@ -184,6 +184,8 @@ class CallServices:
     """Makes the leg to a phone of the caller, for a call that the API asked for."""
     verbs: Mapping[type, Callable[[Call, Any], Awaitable[None]]]
     counter: CallCounter
+    prompt: Callable[[str, str], str] = lambda account_id, name: name
+    """Returns what RTP managers know a prompt by that a route of an account names."""
     bus: EventBus = field(default_factory=EventBus)
     """Gets the events of calls and sessions."""
     changes: Changes = field(default_factory=Changes)

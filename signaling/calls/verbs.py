@@ -29,8 +29,9 @@ async def play_audio(call: Call, action: PlayAudio) -> None:
     await call.answer_caller()
     media = await call.open_media()
     await call.mover.between_actions()
+    file = call.services.prompt(call.request.account.id, action.file)
     while True:
-        play_id = await call.mover.persist(lambda: media.play(action.file))
+        play_id = await call.mover.persist(lambda: media.play(file))
         with call.mover.resting(playing=True):
             ended = await _end_of(call, play_id)
             if ended is None:

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from signaling.configuration import AccountInfo, RouteRow, UserInfo
+from signaling.configuration import AccountInfo, PromptRow, RouteRow, UserInfo
 from signaling.directory import Directory
 
 
@@ -29,11 +29,16 @@ class Source:
     """A configuration in memory that counts what is read."""
 
     def __init__(self):
-        self.numbers = {"accounts": 1, "users": 1, "routes": 1}
+        self.numbers = {"accounts": 1, "users": 1, "routes": 1, "prompts": 1}
         self.rows = {
             "accounts": [account("A", "a.example"), account("D", "switchboard.local")],
             "users": [user("alice", "A", "alice", "1001"), user("dan", "D", "dan", "1001")],
             "routes": [route("own", "A", "500"), route("all", None, "*")],
+            "prompts": [
+                PromptRow("A", "hours", "prompt:a"),
+                PromptRow(None, "hours", "prompt:shared"),
+                PromptRow("A", "welcome.wav", "prompt:own"),
+            ],
         }
         self.reads = []
         self.broken = None
@@ -55,6 +60,9 @@ class Source:
 
     def routes(self):
         return self._read("routes")
+
+    def prompts(self):
+        return self._read("prompts")
 
     def close(self):
         self.reads.append("closed")
@@ -193,3 +201,18 @@ async def test_it_calls_the_hook_before_each_look(source):
     await directory.refresh()
     assert calls == [0]
     await directory.stop()
+
+
+async def test_a_name_is_the_accounts_own_prompt_then_that_of_every_account_then_a_file(directory):
+    assert directory.prompt("A", "hours") == "prompt:a"
+    assert directory.prompt("D", "hours") == "prompt:shared"
+    assert directory.prompt("A", "welcome.wav") == "prompt:own"
+    assert directory.prompt("D", "welcome.wav") == "welcome.wav"
+
+
+async def test_a_new_prompt_is_known_after_the_next_look(directory, source):
+    source.rows["prompts"].append(PromptRow("D", "new", "prompt:new"))
+    source.numbers["prompts"] += 1
+    await directory.refresh()
+    assert directory.prompt("D", "new") == "prompt:new"
+    assert source.reads[-1] == "prompts"

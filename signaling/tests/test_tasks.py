@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 def binding(name: str, ended: timedelta) -> None:
     now = timezone.now()
-    user = make_user(Account.objects.first(), name)
+    user = make_user(Account.objects.get(), name)
     Registration.objects.create(
         user=user,
         aor=f"sip:{name}@switchboard.local",

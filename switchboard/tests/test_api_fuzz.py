@@ -26,6 +26,7 @@ from schemathesis.generation import GenerationMode
 from accounts.tests.factories import make_user
 from accounts.tests.people import People, make_people
 from dialplan.models import Route
+from media.tests.factories import make_prompt
 
 pytestmark = pytest.mark.django_db
 EXAMPLES = int(os.environ.get("SWITCHBOARD_FUZZ_EXAMPLES", "15"))
@@ -82,6 +83,7 @@ def rows(people: People) -> dict[str, str]:
         "users": str(make_user(people.alpha).pk),
         "routes": route.pk,
         "tokens": str(token.pk),
+        "prompts": str(make_prompt("n", people.alpha).pk),
     }
 
 

@@ -44,6 +44,7 @@ PAGES: dict[str, Page] = {
     "axes.AccessAttempt": Page(PLATFORM, None, None, PLATFORM),
     "axes.AccessLog": Page(PLATFORM, None, None, None),
     "dialplan.Route": Page(VIEW, CHANGE, CHANGE, CHANGE),
+    "media.Prompt": Page(VIEW, CHANGE, CHANGE, CHANGE),
     "cdrs.CDR": Page(Permission.VIEW_CDRS, None, None, None),
     "signaling.Registration": Page(Permission.VIEW_LIVE, None, None, None),
 }

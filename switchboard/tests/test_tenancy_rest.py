@@ -16,6 +16,7 @@ from accounts.access import Membership
 from accounts.choices import SCOPE_PERMISSIONS, Permission, Role, Scope
 from accounts.tests.people import MAY, MEMBERS, NAMES
 from accounts.tests.rest import Answer, Rest
+from media.tests.factories import wav_file
 from switchboard.tests.world import ECHO, MARKS, World, fingerprint, make_world
 
 pytestmark = pytest.mark.django_db
@@ -55,6 +56,12 @@ OPERATIONS: dict[str, Operation] = {
     "GET routes/{id}": Operation(VIEW, "dialplan.Route"),
     "PATCH routes/{id}": Operation(CHANGE, "dialplan.Route", {"name": "x"}),
     "DELETE routes/{id}": Operation(CHANGE, "dialplan.Route"),
+    "GET prompts": Operation(VIEW),
+    "POST prompts": Operation(CHANGE),
+    "GET prompts/{id}": Operation(VIEW, "media.Prompt"),
+    "PATCH prompts/{id}": Operation(CHANGE, "media.Prompt", {"name": "x"}),
+    "DELETE prompts/{id}": Operation(CHANGE, "media.Prompt"),
+    "GET prompts/{id}/audio": Operation(VIEW, "media.Prompt"),
     "POST dialplan/simulate": Operation(VIEW, body={"number": "1"}),
     "GET tokens": Operation(TOKENS),
     "POST tokens": Operation(TOKENS, body={"name": "x", "scopes": ["read"]}),
@@ -83,6 +90,9 @@ def call(rest: Rest, name: str, world: World, owner: str) -> Answer:
     account = world.row(owner, apps.get_model("accounts.Account"))
     if name == "POST users/import":
         return rest.post(path, csv="extension\n78\n", **({"account": str(account.pk)} if account else {}))
+    if name == "POST prompts":
+        form = {"name": "new", "file": wav_file(), **({"account": str(account.pk)} if account else {})}
+        return rest.upload(path, form)
     body = operation.body
     if method == "POST" and account is not None and path != "accounts":
         body = {**body, "account": str(account.pk)}

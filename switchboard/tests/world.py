@@ -22,6 +22,7 @@ from accounts.tests.factories import make_user
 from accounts.tests.people import People, make_people
 from cdrs.models import CDR
 from dialplan.models import Route
+from media.tests.factories import make_prompt
 from signaling.models import Registration
 
 MARKS = {"alpha": "mark-of-alpha", "beta": "mark-of-beta"}
@@ -34,6 +35,8 @@ WATCHED = (
     "accounts.Membership",
     "auth.User",
     "dialplan.Route",
+    "media.Prompt",
+    "media.PromptUpload",
     "cdrs.CDR",
     "signaling.Registration",
     "axes.AccessAttempt",
@@ -74,6 +77,7 @@ def make_world() -> World:
         "beta": _rows_of(people.beta, "beta", people),
         "platform": {
             "dialplan.Route": Route.objects.create(id="shared", name="Shared", pattern="9", actions=ECHO),
+            "media.Prompt": make_prompt("shared"),
             "auth.User": people["nobody"],
             "axes.AccessAttempt": AccessAttempt.objects.create(username="ghost", failures_since_start=5),
             "axes.AccessLog": AccessLog.objects.create(username="ghost"),
@@ -111,6 +115,7 @@ def _rows_of(account: Account, name: str, people: People) -> dict[str, Any]:
         "dialplan.Route": Route.objects.create(
             id=f"r-{name}", account=account, name=mark, pattern="1", actions=ECHO
         ),
+        "media.Prompt": make_prompt(mark, account, peaks=[50]),
         "cdrs.CDR": _call(account, mark),
         "signaling.Registration": Registration.objects.create(
             user=user,

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from dialplan.engine import CallFacts, substitute
 from dialplan.engine.errors import FileNameError, TemplateError
-from dialplan.engine.prompts import check_file_name, compile_file_name
+from dialplan.engine.prompts import check_file_name, check_prompt_name, compile_file_name
 
 FACTS = CallFacts(destination="1002", caller_id="1001", caller_name="Alice", call_id="abc@host")
 
@@ -54,17 +54,26 @@ def test_it_accepts_a_relative_wav_file(name: str) -> None:
         ".x.wav",
         "a\\b.wav",
         "a\x00.wav",
-        "x.mp3",
-        "x",
         "ä.wav",
         " x.wav",
         "a/x.wav ",
         "x" * 252 + ".wav",
     ],
 )
-def test_it_refuses_a_file_outside_the_prompts_or_of_another_kind(name: str) -> None:
+def test_it_refuses_a_file_outside_the_prompts_or_of_no_name(name: str) -> None:
     with pytest.raises(FileNameError):
         check_file_name(name)
+
+
+@pytest.mark.parametrize("name", ["x", "x.mp3", "Opening hours", "en/hello.wav"])
+def test_it_takes_names_of_prompts_and_of_files(name: str) -> None:
+    assert check_file_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["en/hello", "../x", ".x", " x", "prompt:" + "0" * 64, ""])
+def test_an_uploaded_prompt_has_a_plain_name(name: str) -> None:
+    with pytest.raises(FileNameError):
+        check_prompt_name(name)
 
 
 def test_a_file_name_may_hold_variables() -> None:

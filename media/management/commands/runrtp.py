@@ -7,12 +7,14 @@ import argparse
 import asyncio
 import gc
 import signal
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvloop
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
 
 from media.control.config import RtpConfig
 from media.control.security import GrpcSecurity
@@ -70,6 +72,16 @@ def config_from_settings() -> RtpConfig:
     )
 
 
+def _fetch(sha256: str) -> Iterator[bytes]:
+    """Yield the sound of an uploaded prompt from the database; runs in a thread that ends with it."""
+    from media.prompts import blobs
+
+    try:
+        yield from blobs.read(blobs.sound_key(sha256))
+    finally:
+        connections.close_all()
+
+
 async def serve(config: RtpConfig) -> None:
     """Serve until a signal.
 
@@ -80,9 +92,14 @@ async def serve(config: RtpConfig) -> None:
 
     from media.control.server import CannotListen, RtpServer
     from media.prompts.library import PromptLibrary
+    from media.prompts.store import PromptStore
 
     engine = _make_engine(config)
-    prompts = PromptLibrary(config.audio_path, builtin=settings.BASE_DIR / "media" / "audio")
+    prompts = PromptLibrary(
+        config.audio_path,
+        store=PromptStore(settings.VAR_DIR / "prompts", _fetch),
+        builtin=settings.BASE_DIR / "media" / "audio",
+    )
     server = RtpServer(config, engine, prompts, ports_exhausted=PortsExhausted)
     signalled = _catch_signals()
     try:

@@ -35,7 +35,8 @@ class Command(BaseCommand):
         env.add_flags(parser, settings.ENV, settings.UI)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if settings.REDIS_ADDR is not None:
+        # As a child of the ui role it does the jobs by itself, broker or not.
+        if settings.REDIS_ADDR is not None and not options["exit_with_parent"]:
             os.execv(sys.executable, [sys.executable, *WORKER])  # noqa: S606 - this program's own worker
         logs.configure(settings.UI_LOGLEVEL, settings.LOG_FORMAT)
         stopping = threading.Event()
