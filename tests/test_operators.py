@@ -119,7 +119,7 @@ def test_an_rtp_manager_with_a_call_is_drained_on_its_page(pool: PoolStack, pool
     pool.run("runui")
     pool.wait_until(lambda: pool.rest("GET", "health")[0] == 200, 20, "REST")
     callee = pool_sipp.answering()
-    call = pool_sipp.start("uac-call-answered", pool.phone(), to=callee.username, options=("-d", "4000"))
+    call = pool_sipp.start("uac-call-ended-by-callee", pool.phone(), to=callee.username)
     pool.wait_until(lambda: pool.rest("GET", "sessions")[1].get("total") == 2, 10, "the call")
     address = f"{url_of(pool)}/admin/rtp-manager?server=local&node=rtp-1"
     with httpx.Client(follow_redirects=True) as browser:
@@ -133,7 +133,9 @@ def test_an_rtp_manager_with_a_call_is_drained_on_its_page(pool: PoolStack, pool
         page = browser.get(address).text
         assert "Cancel the drain of rtp-1?" in page
         assert "2 still here" in page
-        call.wait()
+        (row,) = pool.rest("GET", "calls")[1]["calls"]
+        assert pool.rest("DELETE", f"calls/{row['call_uuid']}")[0] == 200
+        pool_sipp.wait_all()
         pool.wait_until(lambda: "Enable rtp-1?" in browser.get(address).text, 10, "the end of the drain")
         page = browser.get(address).text
         assert "2 ended by themselves" in page
