@@ -178,7 +178,7 @@ def test_a_route_is_filled_in_tried_ordered_switched_and_brought_back(
     rows.nth(0).locator("input").first.fill("user/2502")
     page.get_by_role("button", name="Add an action").click()
     rows.nth(1).locator("select").select_option("hangup")
-    rows.nth(1).locator("input").first.fill("bussy")
+    rows.nth(1).locator("input").first.fill("engaged")
     save(page)
     expect(rows.nth(1)).to_contain_text("reason")
     rows.nth(1).locator("input").first.fill("busy")
