@@ -156,7 +156,9 @@ def test_a_node_whose_database_hangs_can_be_stopped(
     with postgres_server.frozen():
         if not serves:
             own_stack.begin("runsip")
-        time.sleep(2.0)
+            socket = own_stack.var / f"live-{own_stack.ports.api}.sock"
+            own_stack.wait_until(socket.exists, 20, "the start waits for the database")
+        time.sleep(0.5)
         begun = time.monotonic()
         assert own_stack.kill("runsip", signal.SIGTERM) == 0
         assert time.monotonic() - begun < 9
