@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -53,12 +54,14 @@ from signaling.pickup.restore import PickUp, Surroundings, goes_on
 from signaling.pickup.state import describe
 from signaling.reception import Reception
 from signaling.registrar import Registrar
-from signaling.shared.sharing import NodeSharing
 from signaling.sip import Flow
 from signaling.sip.endpoint import Endpoint
 from signaling.sip.tokens import TokenSource
 from signaling.transport import TransportManager
 from switchboard.events import EventBus
+
+if TYPE_CHECKING:
+    from signaling.shared.sharing import NodeSharing
 
 log = structlog.get_logger("switchboard.signaling")
 
@@ -211,6 +214,8 @@ class SignalingApp:
         )
         self.live.commands.register("metrics", self.meter.answer)
         self._guard = guard
+        if self.sharing is not None:
+            guard.on_refused = self._look_for_home
         self._housekeeper: asyncio.TimerHandle | None = None
         self.directory.on_change.append(self._configuration_changed)
         announce_bindings(self.location, self.bus)
@@ -340,8 +345,19 @@ class SignalingApp:
     def _share(self, config: SignalingConfig) -> NodeSharing | None:
         if config.sharing is None:
             return None
+        # A node without Redis does not load what speaks to it: 7 MB.
+        from signaling.shared.sharing import NodeSharing
+
         clock = asyncio.get_running_loop().time
         return NodeSharing(config.sharing, self.location, self.transport, now=clock, limits=config.parse)
+
+    def _look_for_home(self, ip: str, identity: Identity) -> None:
+        """Let a phone in that was registered at another node, though strangers guess its user's password."""
+        user = self.directory.user_by_id(identity.key)
+        account = None if user is None else self.directory.account(user.account_id)
+        if user is not None and account is not None and self.sharing is not None:
+            now = self.node.loop.time()
+            self.sharing.look_for_home(ip, user, account, lambda: self._guard.at_home(ip, identity, now))
 
     def _import_dialplan(self) -> None:
         """Import the dialplan file if it changed; runs in the directory's thread."""

@@ -14,7 +14,7 @@ from signaling.calls.ports import CallLimits
 from signaling.guard import GuardConfig
 from signaling.live.service import LiveConfig
 from signaling.registrar import RegistrarConfig
-from signaling.shared.sharing import SharingConfig
+from signaling.shared.config import SharingConfig
 from signaling.sip.endpoint_requests import EndpointLimits
 from signaling.sip.parser import ParseLimits
 from signaling.sip.timers import SipTimers

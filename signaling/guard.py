@@ -106,6 +106,8 @@ class MemoryGuard:
 
     def __init__(self, config: GuardConfig, limiter: MakeLimiter = own_limiter) -> None:
         self._trust_s = config.trust_s
+        self.on_refused: Callable[[str, Identity], None] | None = None
+        """Called when a user is refused unchecked, with the address: another node may know it as its home."""
         per_second = config.requests_per_second_per_source
         self._requests = limiter("requests", burst=per_second, per_s=per_second, max_keys=MAX_SOURCES)
         failures = config.auth_failures_per_minute
@@ -165,7 +167,13 @@ class MemoryGuard:
         if self._source_failures.has(source, now) and self._guesses(identity).has(identity.key, now):
             return True
         self._offend(flow, now)
+        if identity.exists and self.on_refused is not None:
+            self.on_refused(flow.remote[0], identity)
         return False
+
+    def at_home(self, ip: str, identity: Identity, now: float) -> None:
+        """Remember that `identity` is at home at an address, as another node knows it."""
+        _remember(self._homes, (ip, identity.key), now, self._trust_s, MAX_HOMES)
 
     def challenged(self, flow: Flow, now: float) -> None:
         """Count a challenge to a request without credentials; success gives it back."""

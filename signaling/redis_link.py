@@ -15,8 +15,6 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -24,6 +22,10 @@ from redis.asyncio.connection import AbstractConnection, Connection, SSLConnecti
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import DataError, RedisError, ResponseError
+
+from signaling.shared.config import RedisConfig
+
+__all__ = ["Command", "RedisConfig", "RedisLink", "Value"]
 
 log = structlog.get_logger("switchboard.redis")
 
@@ -47,39 +49,21 @@ MAX_QUEUED_BYTES = 16 * 1024 * 1024
 MAX_READS = 1_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RedisConfig:
-    """Where Redis is and how to get in."""
-
-    host: str
-    port: int
-    password: str = ""
-    tls_ca: Path | None = None
-    """PEM file of who signed its certificate; None: plain TCP."""
-
-    @classmethod
-    def from_settings(cls, settings: Any) -> RedisConfig | None:
-        """Return what the settings say; None when there is no Redis."""
-        if settings.REDIS_ADDR is None:
-            return None
-        host, port = settings.REDIS_ADDR
-        return cls(host=host, port=port, password=settings.REDIS_PASSWORD, tls_ca=settings.REDIS_TLS_CA)
-
-    def connection(self) -> AbstractConnection:
-        """Return a connection that is not open yet and never retries by itself."""
-        options: dict[str, Any] = {
-            "host": self.host,
-            "port": self.port,
-            "password": self.password or None,
-            "socket_timeout": None,
-            "socket_connect_timeout": None,
-            "retry": Retry(NoBackoff(), 0),
-            "client_name": "switchboard-signaling",
-            "protocol": 2,
-        }
-        if self.tls_ca is None:
-            return Connection(**options)
-        return SSLConnection(ssl_ca_certs=str(self.tls_ca), **options)
+def connection_to(config: RedisConfig) -> AbstractConnection:
+    """Return a connection that is not open yet and never retries by itself."""
+    options: dict[str, Any] = {
+        "host": config.host,
+        "port": config.port,
+        "password": config.password or None,
+        "socket_timeout": None,
+        "socket_connect_timeout": None,
+        "retry": Retry(NoBackoff(), 0),
+        "client_name": "switchboard-signaling",
+        "protocol": 2,
+    }
+    if config.tls_ca is None:
+        return Connection(**options)
+    return SSLConnection(ssl_ca_certs=str(config.tls_ca), **options)
 
 
 class _Read:
@@ -113,7 +97,7 @@ class RedisLink:
         self._config = config
         self._answer_s = answer_s
         self._max_queued = max_queued
-        self._pack = config.connection().pack_command
+        self._pack = connection_to(config).pack_command
         self._queue: deque[bytes] = deque()
         self._queued_bytes = 0
         self._in_flight = 0
@@ -228,7 +212,7 @@ class RedisLink:
 
     async def _serve(self) -> None:
         """Connect and exchange batches until Redis is away."""
-        connection = self._config.connection()
+        connection = connection_to(self._config)
         try:
             async with asyncio.timeout(CONNECT_S):
                 await connection.connect()  # type: ignore[no-untyped-call]

@@ -287,6 +287,23 @@ def test_failed_logins_at_one_node_count_at_the_other(strict: list[Node]) -> Non
         assert owner.register(victim).status == 200
 
 
+def test_who_was_at_home_at_one_node_is_let_in_at_the_other_though_strangers_guess(
+    strict: list[Node],
+) -> None:
+    owner = strict[0].phone()
+    thief = dataclasses.replace(owner, password="guess")
+    with rawsip.Peer(strict[0].address, ip="127.0.0.21") as home:
+        assert home.register(owner).status == 200
+        wait_shared(strict[0], owner)
+    with rawsip.Peer(strict[1].address, ip="127.0.0.22") as stranger:
+        strict[1].wait_until(lambda: stranger.register(thief).status == 403, 5, "the stranger to be refused")
+    with rawsip.Peer(strict[1].address, ip="127.0.0.21") as neighbour:
+        for _ in range(12):
+            neighbour.register(dataclasses.replace(strict[0].phone(), password="guess"))
+    with rawsip.Peer(strict[1].address, ip="127.0.0.21") as home:
+        strict[1].wait_until(lambda: home.register(owner).status == 200, 5, "the owner to be let in")
+
+
 def test_calls_a_second_of_an_account_are_bounded(strict: list[Node]) -> None:
     answers = []
     for _ in range(8):

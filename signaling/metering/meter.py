@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sized
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from signaling.metering.calls import CallMeter
 from signaling.metering.traffic import Traffic
 from signaling.node import SipNode
-from signaling.redis_link import RedisLink
 from switchboard.metrics.catalogue import CATALOGUE
 from switchboard.metrics.exposition import to_plain
 from switchboard.metrics.numbers import LagMeter, Readings
+
+if TYPE_CHECKING:
+    from signaling.redis_link import RedisLink
 
 
 class _Calls(Protocol):

@@ -10,14 +10,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
 from cdrs.record import CallRecord, RecordError
 from cdrs.recovery import OpenCall
 from signaling.calls.call import Call
-from signaling.redis_link import RedisLink
+
+if TYPE_CHECKING:
+    from signaling.redis_link import RedisLink
 
 log = structlog.get_logger("switchboard.calls")
 

@@ -120,6 +120,12 @@ class SharedLocation:
         addresses = dict(zip(nodes, map(_address_of, alive[0]), strict=True))
         return _reachable(found, addresses)[:MAX_PHONES]
 
+    async def sources(self, user_id: str, aor: str) -> set[str]:
+        """Return the addresses that phones of a user registered from at other nodes, also at those that are gone."""
+        replies = await self._link.read(("HGETALL", f"reg:{aor}"), timeout_s=LOOKUP_S)
+        found = from_reply((replies or [None])[0], user_id=user_id, wall=self._wall(), not_node=self._node_id)
+        return {phone.source_ip for phone in found}
+
     def withdraw(self, aor: str, contacts: Iterable[str] | None, call_id: str, cseq: int) -> None:
         """Unregister contacts of an AOR, None for all, at whichever node they are registered."""
         texts = () if contacts is None else tuple(contacts)

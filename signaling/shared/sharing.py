@@ -6,18 +6,18 @@ Knows its parts and decides nothing. Invariant: a node serves its own phones and
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
 
 from signaling.calls.ports import Destination
 from signaling.directory import AccountInfo, UserInfo
 from signaling.legs.outbound import PhoneAddress
 from signaling.location import Location
-from signaling.redis_link import RedisConfig, RedisLink
+from signaling.redis_link import RedisLink
 from signaling.registrar import aor_of
+from signaling.shared.config import SharingConfig
 from signaling.shared.limits import SharedLimits
 from signaling.shared.location import SharedLocation
 from signaling.shared.relay import Relay
@@ -27,33 +27,10 @@ from signaling.sip.parser import ParseLimits
 from signaling.sip.routing import bracketed
 from signaling.transport import TransportManager
 
+MOST_LOOKING = 100
+"""Users whose homes are looked for at once."""
 SOMEWHERE = "192.0.2.1"
 """An address on another machine (RFC 5737): what this node is called towards it is what other nodes call it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SharingConfig:
-    """What sharing can be told."""
-
-    redis: RedisConfig
-    node_id: str
-    secret: bytes
-    """The same on all nodes of the installation."""
-    address: tuple[str, int] | None
-    """Where other nodes reach SIP here; None: where phones do."""
-
-    @classmethod
-    def from_settings(cls, settings: Any) -> SharingConfig | None:
-        """Return what the settings say; None when nothing is shared."""
-        redis = RedisConfig.from_settings(settings)
-        if redis is None:
-            return None
-        return cls(
-            redis=redis,
-            node_id=settings.SIGNALING_NODE_ID,
-            secret=settings.SECRET_KEY.encode(),
-            address=settings.SIP_NODE_ADDR,
-        )
 
 
 class NodeSharing:
@@ -80,6 +57,7 @@ class NodeSharing:
         self._config = config
         self._transport = transport
         self._routes = RouteTexts(config.secret, boot_id=uuid.uuid4().hex[:8])
+        self._looking: dict[str, asyncio.Task[None]] = {}
         self.limits = SharedLimits(self.link, now=now)
         self.relay = Relay(location, transport, self._routes, now=now, limits=limits)
         self._location = SharedLocation(
@@ -98,12 +76,30 @@ class NodeSharing:
 
     async def stop(self) -> None:
         """Write what waits and disconnect."""
+        for task in list(self._looking.values()):
+            task.cancel()
         await self.limits.stop()
         await self.link.stop()
 
     def withdraw(self, aor: str, contacts: Iterable[str] | None, call_id: str, cseq: int) -> None:
         """Unregister contacts of an AOR, None for all, at whichever node they are registered."""
         self._location.withdraw(aor, contacts, call_id, cseq)
+
+    def look_for_home(self, ip: str, user: UserInfo, account: AccountInfo, found: Callable[[], None]) -> None:
+        """Call ``found`` if a phone of a user is registered from ``ip`` at another node: it has moved here."""
+        if user.id not in self._looking and len(self._looking) < MOST_LOOKING:
+            self._looking[user.id] = asyncio.get_running_loop().create_task(
+                self._look_for_home(ip, user, account, found)
+            )
+
+    async def _look_for_home(
+        self, ip: str, user: UserInfo, account: AccountInfo, found: Callable[[], None]
+    ) -> None:
+        try:
+            if ip in await self._location.sources(user.id, aor_of(user, account)):
+                found()
+        finally:
+            self._looking.pop(user.id, None)
 
     async def phones(self, user: UserInfo, account: AccountInfo) -> list[Destination]:
         """Return the phones of a user that are registered at other nodes."""

@@ -192,3 +192,16 @@ def test_it_keeps_memory_bounded(monkeypatch):
     assert len(guard._homes) <= 100
     assert len(guard._home_paths) <= 100
     assert len(guard._shut_in) <= 100
+
+
+def test_a_user_that_is_refused_unchecked_is_let_in_where_another_node_knows_it():
+    guard = MemoryGuard(GuardConfig(auth_failures_per_minute=1))
+    asked = []
+    guard.on_refused = lambda ip, identity: asked.append((ip, identity))
+    flow = Flow("udp", ("203.0.113.9", 5060), ("192.0.2.1", 5060))
+    alice, nobody = Identity("alice-id", True), Identity("made-up", False)
+    guard.failed(flow, alice, 0.0)
+    assert not guard.may_try(flow, alice, 1.0) and not guard.may_try(flow, nobody, 1.0)
+    assert asked == [("203.0.113.9", alice)]
+    guard.at_home("203.0.113.9", alice, 1.0)
+    assert guard.may_try(flow, alice, 1.0) and not guard.may_try(flow, nobody, 1.0)

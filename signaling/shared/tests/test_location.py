@@ -116,6 +116,17 @@ async def test_a_node_that_is_gone_takes_its_phones_along(nodes):
     assert await two.contacts() == []
 
 
+async def test_where_a_phone_was_is_known_though_its_node_is_gone(nodes):
+    one, two = nodes
+    one.location.store(registered())
+    await settle(one)
+    await one.shared.stop()
+    await settle(one)
+    assert await two.shared.sources("alice-id", AOR) == {"198.51.100.7"}
+    assert await two.shared.sources("somebody", AOR) == set()
+    assert await one.shared.sources("alice-id", AOR) == set()
+
+
 async def test_a_contact_that_registers_elsewhere_leaves_its_first_node(nodes):
     one, two = nodes
     one.location.store(registered(call_id="old"))
