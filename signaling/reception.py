@@ -118,6 +118,10 @@ class Reception:
             response = request.response(415)
             response.headers.set("Accept", SDP)
             return response
+        if request.body and (request.headers.get("Content-Encoding") or "identity").lower() != "identity":
+            response = request.response(415)
+            response.headers.set("Accept-Encoding", "identity")
+            return response
         if request.max_forwards == 0:
             return request.response(483)
         contacts = request.contacts

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests import rawsip
 from tests.sipp import SippRunner
 from tests.stack import Stack
 
@@ -217,6 +218,22 @@ def test_a_call_goes_over_tcp_and_udp_at_once(stack: Stack, sipp: SippRunner) ->
 @pytest.mark.parametrize("transport", ["u1", "t1"])
 def test_options_is_answered(stack: Stack, sipp: SippRunner, transport: str) -> None:
     sipp.run("uac-asks-options", stack.phone(), transport=transport)
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "status", "says"),
+    [
+        (("Require: 100rel, timer",), None, 420, ("unsupported", "100rel, timer")),
+        (("Content-Encoding: gzip",), None, 415, ("accept-encoding", "identity")),
+        (("Content-Type: multipart/mixed;boundary=x",), "", 200, ("content-type", "application/sdp")),
+    ],
+)
+def test_an_invite_says_what_it_needs_and_learns_what_there_is(
+    stack: Stack, headers: tuple[str, ...], body: str | None, status: int, says: tuple[str, str]
+) -> None:
+    with rawsip.Peer(stack.address) as peer:
+        answer = peer.invite(stack.phone(), "600", *headers, body=body)
+        assert (answer.status, answer.get(says[0])) == (status, says[1])
 
 
 def test_a_bye_outside_any_dialog_is_refused(stack: Stack, sipp: SippRunner) -> None:
