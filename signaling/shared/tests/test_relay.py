@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from signaling.binding import Binding
 from signaling.location import Location
@@ -183,3 +185,18 @@ def test_a_phone_that_registered_another_contact_is_not_rung(wire):
     relay = relay_of(wire)
     relay.take(request(uri="sip:alice@10.0.0.6:5060"), NODE)
     assert wire.take()[0].status == 430
+
+
+@given(st.data())
+def test_no_message_of_a_stranger_raises(data):
+    """Whatever is changed in a message with the mark, it is passed on, dropped or left to the node."""
+    wire = Wire()
+    relay = relay_of(wire)
+    relay.take(request(), NODE)
+    invite, _ = wire.take()
+    text = data.draw(st.sampled_from([request(), request("ACK"), answer(invite), answer(invite, 180)]))
+    for _ in range(data.draw(st.integers(1, 4))):
+        begin = data.draw(st.integers(0, len(text)))
+        end = data.draw(st.integers(begin, min(len(text), begin + 12)))
+        text = text[:begin] + data.draw(st.binary(max_size=12)) + text[end:]
+    assert relay.take(text, STRANGER) in (True, False)
