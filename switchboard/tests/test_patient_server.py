@@ -101,3 +101,10 @@ def test_little_is_sent_to_a_reader_that_takes_nothing_and_it_is_given_up(serve:
     with served.request():
         # What the kernel's buffers on both sides hold, and no more.
         assert sent_until_over(served.told) < PIECES / 3
+
+
+def test_forms_with_files_are_not_taken_apart_before_django_does_it():
+    from twisted.web import http
+
+    body = b'--a\r\nContent-Disposition: form-data; name="file"\r\n\r\nsound\r\n--a--\r\n'
+    assert http._getMultiPartArgs(body, b"multipart/form-data; boundary=a") == {}
