@@ -49,7 +49,7 @@ class Valve:
 
 def leave_forms_to_django() -> None:
     """Keep Twisted from taking forms with files apart too, into memory, at ten times their size, for nobody."""
-    http._getMultiPartArgs = lambda content, content_type: {}  # type: ignore[attr-defined, assignment]
+    http._getMultiPartArgs = lambda content, content_type: {}  # type: ignore[assignment]
 
 
 leave_forms_to_django()

@@ -106,5 +106,9 @@ def test_little_is_sent_to_a_reader_that_takes_nothing_and_it_is_given_up(serve:
 def test_forms_with_files_are_not_taken_apart_before_django_does_it():
     from twisted.web import http
 
+    from switchboard.patient_server import leave_forms_to_django
+
+    leave_forms_to_django()
+
     body = b'--a\r\nContent-Disposition: form-data; name="file"\r\n\r\nsound\r\n--a--\r\n'
     assert http._getMultiPartArgs(body, b"multipart/form-data; boundary=a") == {}
