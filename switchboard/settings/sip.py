@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SIP: listener, transports, transactions, registrar, authentication, and what a source may do."""
+
+from switchboard.settings.base import RTPMANAGER, SIGNALING, env
+
+# --- SIP ----------------------------------------------------------------------------------------------------------
+
+SIP_PORT = env.port("PORT", 5060, roles=[SIGNALING], help="SIP listen port, UDP and TCP")
+SIP_BIND = env.address("BIND", "0.0.0.0", roles=[SIGNALING], help="Address the SIP listener binds")  # noqa: S104
+ADVERTISE = env.address(
+    "ADVERTISE",
+    "",
+    roles=[SIGNALING, RTPMANAGER],
+    help="Address put into Via, Contact and SDP when it differs from the bound one (NAT); "
+    "unset: the loopback address towards loopback peers, the primary interface's towards all others",
+)
+DEFAULT_DOMAIN = env.text(
+    "DEFAULT_DOMAIN",
+    "switchboard.local",
+    roles=[SIGNALING],
+    help="Domain of the account that serves requests whose domain belongs to no account",
+)
+SIP_MAX_MESSAGE_BYTES = env.integer(
+    "SIP_MAX_MESSAGE_BYTES",
+    65535,
+    minimum=1024,
+    maximum=1 << 20,
+    roles=[SIGNALING],
+    help="Largest SIP message accepted, in bytes",
+)
+SIP_MAX_HEADERS = env.integer(
+    "SIP_MAX_HEADERS", 128, minimum=16, maximum=4096, roles=[SIGNALING], help="Most header lines in a message"
+)
+SIP_TCP_IDLE_S = env.seconds(
+    "SIP_TCP_IDLE_S",
+    300,
+    minimum=1,
+    roles=[SIGNALING],
+    help="A TCP connection without a whole message for this long is closed, in seconds",
+)
+SIP_TCP_FIRST_MESSAGE_S = env.seconds(
+    "SIP_TCP_FIRST_MESSAGE_S",
+    10,
+    minimum=0.1,
+    roles=[SIGNALING],
+    help="A new TCP connection must deliver its first whole message within this time, in seconds",
+)
+SIP_TCP_MAX_CONNECTIONS = env.integer(
+    "SIP_TCP_MAX_CONNECTIONS", 10000, minimum=1, roles=[SIGNALING], help="Most TCP connections at once"
+)
+SIP_TCP_MAX_PER_SOURCE = env.integer(
+    "SIP_TCP_MAX_PER_SOURCE",
+    1000,
+    minimum=1,
+    roles=[SIGNALING],
+    help="Most TCP connections at once from one address",
+)
+SIP_TCP_WRITE_BUFFER_BYTES = env.integer(
+    "SIP_TCP_WRITE_BUFFER_BYTES",
+    256 * 1024,
+    minimum=1024,
+    roles=[SIGNALING],
+    help="A TCP peer that leaves more than this unread is disconnected, in bytes",
+)
+SIP_TCP_CONNECT_TIMEOUT_S = env.seconds(
+    "SIP_TCP_CONNECT_TIMEOUT_S",
+    5,
+    minimum=0.1,
+    roles=[SIGNALING],
+    help="Longest time to open a TCP connection, in seconds",
+)
+SIP_UDP_RECEIVE_BUFFER_BYTES = env.integer(
+    "SIP_UDP_RECEIVE_BUFFER_BYTES",
+    4 << 20,
+    minimum=65536,
+    roles=[SIGNALING],
+    help="Receive buffer asked of the kernel, in bytes; net.core.rmem_max bounds what it grants",
+)
+DNS_TIMEOUT_S = env.seconds(
+    "DNS_TIMEOUT_S", 3, minimum=0.1, roles=[SIGNALING], help="Longest time for one DNS answer, in seconds"
+)
+SIP_T1_S = env.seconds(
+    "SIP_T1_S", 0.5, minimum=0.01, maximum=10, roles=[SIGNALING], help="Timer T1 of RFC 3261, in seconds"
+)
+SIP_MAX_TRANSACTIONS = env.integer(
+    "SIP_MAX_TRANSACTIONS", 50000, minimum=10, roles=[SIGNALING], help="Most server transactions at once"
+)
+SIP_MAX_TRANSACTIONS_PER_SOURCE = env.integer(
+    "SIP_MAX_TRANSACTIONS_PER_SOURCE",
+    20000,
+    minimum=10,
+    roles=[SIGNALING],
+    help="Most server transactions at once from one address",
+)
+
+# --- Registrar and authentication -----------------------------------------------------------------------------------
+
+REGISTRATION_MIN_S = env.integer(
+    "REGISTRATION_MIN_S",
+    60,
+    minimum=1,
+    roles=[SIGNALING],
+    help="Shortest registration, in seconds (below: 423)",
+)
+REGISTRATION_DEFAULT_S = env.integer(
+    "REGISTRATION_DEFAULT_S",
+    3600,
+    minimum=1,
+    roles=[SIGNALING],
+    help="Registration time when the phone asks for none, in seconds",
+)
+REGISTRATION_MAX_S = env.integer(
+    "REGISTRATION_MAX_S", 3600, minimum=1, roles=[SIGNALING], help="Longest registration granted, in seconds"
+)
+MAX_BINDINGS_PER_AOR = env.integer(
+    "MAX_BINDINGS_PER_AOR", 10, minimum=1, maximum=100, roles=[SIGNALING], help="Most bindings of one AOR"
+)
+DIGEST_ALGORITHMS = env.choice(
+    "DIGEST_ALGORITHMS",
+    "md5,sha-256",
+    ("md5,sha-256", "sha-256,md5", "md5", "sha-256"),
+    roles=[SIGNALING],
+    help="Digest algorithms offered, in this order",
+)
+MD5_ONLY_AGENTS = env.pairs(
+    "MD5_ONLY_AGENTS",
+    "baresip v0,baresip v1",
+    roles=[SIGNALING],
+    help="Beginnings of the User-Agent of old phones that give up when SHA-256 is offered beside MD5",
+)
+NONCE_LIFETIME_S = env.seconds(
+    "NONCE_LIFETIME_S", 300, minimum=1, roles=[SIGNALING], help="Life of a digest nonce, in seconds"
+)
+AUTH_FAILURES_PER_MINUTE = env.integer(
+    "AUTH_FAILURES_PER_MINUTE",
+    30,
+    minimum=1,
+    roles=[SIGNALING],
+    help="Failed authentications a minute from one address before it is refused with 403 without a check",
+)
+PASSWORD_GUESSES_PER_DAY = env.integer(
+    "PASSWORD_GUESSES_PER_DAY",
+    1000,
+    minimum=1,
+    roles=[SIGNALING],
+    help="Wrong passwords a day for one user, from addresses it is not registered from, before those are refused",
+)
+REQUESTS_PER_SECOND_PER_SOURCE = env.integer(
+    "REQUESTS_PER_SECOND_PER_SOURCE",
+    5000,
+    minimum=1,
+    roles=[SIGNALING],
+    help="New SIP requests a second served for one address; more are dropped",
+)
+REFUSALS_PER_PATH = env.integer(
+    "REFUSALS_PER_PATH",
+    200,
+    minimum=1,
+    roles=[SIGNALING],
+    help="Challenges left unanswered and requests refused unchecked, at once from one address and port, before all "
+    "but a trickle from there is dropped; a tenth of it comes back each second",
+)
+REFUSALS_PER_ADDRESS = env.integer(
+    "REFUSALS_PER_ADDRESS",
+    2000,
+    minimum=1,
+    roles=[SIGNALING],
+    help="The same for an address with all its ports; a fortieth of it comes back each second",
+)
