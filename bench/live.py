@@ -34,8 +34,8 @@ from signaling.announce import announce_bindings
 from signaling.calls.events import Answer, Ring
 from signaling.calls.tests.world import DIAL, RecordedLeg, World
 from signaling.changes import Changes
-from signaling.legs.dialog_leg import Parties
 from signaling.legs.states import LegState
+from signaling.legs.within_dialog import Parties
 from signaling.live.commands import CommandTable
 from signaling.live.feed import Feed, FeedConfig
 from signaling.live.reader import ROWS_PER_CHUNK

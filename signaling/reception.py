@@ -16,7 +16,7 @@ from signaling.calls.manager import CallManager
 from signaling.calls.ports import CallRequest
 from signaling.directory import AccountInfo, Directory, UserInfo
 from signaling.legs.caller import CallerLeg
-from signaling.legs.dialog_leg import ALLOW, SDP
+from signaling.legs.within_dialog import ALLOW, SDP
 from signaling.node import SipNode
 from signaling.registrar import Registrar
 from signaling.sip import SipResponse

@@ -9,8 +9,9 @@ from cdrs.record import EndReason
 from signaling.calls.events import Answer, EarlyMedia, Fail, HangUp, Ring
 from signaling.calls.failures import NOT_REGISTERED, UNREACHABLE, CallFailure, failure_of_status
 from signaling.calls.leg import LegCallback
-from signaling.legs.dialog_leg import ALLOW, SDP, SHARED_SENDERS, DialogLeg, Parties
+from signaling.legs.dialog_leg import SHARED_SENDERS, DialogLeg
 from signaling.legs.states import CALLEE_TABLE, LegInput, LegState
+from signaling.legs.within_dialog import ALLOW, SDP, Parties
 from signaling.node import SipNode
 from signaling.sip import Flow, Headers, NameAddr, RemoteProtocolError, SipRequest, SipResponse, SipUri
 from signaling.sip.dialog import Dialog

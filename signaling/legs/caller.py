@@ -10,8 +10,9 @@ from signaling.calls import failures
 from signaling.calls.events import Acknowledged, Answer, EarlyMedia, Fail, HangUp, Ring
 from signaling.calls.failures import CallFailure
 from signaling.calls.leg import LegCallback
-from signaling.legs.dialog_leg import ALLOW, SDP, SHARED_SENDERS, DialogLeg, ignore_event, reason_header
+from signaling.legs.dialog_leg import SHARED_SENDERS, DialogLeg
 from signaling.legs.states import CALLER_TABLE, LegInput, LegState
+from signaling.legs.within_dialog import ALLOW, SDP, ignore_event, reason_header
 from signaling.node import SipNode
 from signaling.sip import SipRequest, SipResponse
 from signaling.sip.dialog import Dialog

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any
 
 import structlog
 
@@ -27,8 +27,18 @@ from signaling.calls.events import (
 from signaling.calls.failures import CallFailure, failure_of_status
 from signaling.calls.leg import LegCallback
 from signaling.legs.states import LegInput, LegState
+from signaling.legs.within_dialog import (
+    ALLOW,
+    Q850_OF_REASON,
+    SDP,
+    Parties,
+    Reauthenticate,
+    ignore_event,
+    reason_header,
+    refusal_of,
+)
 from signaling.node import SipNode
-from signaling.sip import Flow, LocalProtocolError, RemoteProtocolError, SipRequest, SipResponse, SipUri
+from signaling.sip import Flow, LocalProtocolError, RemoteProtocolError, SipRequest, SipResponse
 from signaling.sip.dialog import Dialog
 from signaling.sip.events import RequestReceived
 from signaling.sip.transaction_client import ClientTransaction
@@ -36,24 +46,7 @@ from signaling.sip.transaction_server import ServerTransaction
 
 log = structlog.get_logger("switchboard.legs")
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO"
-SDP = "application/sdp"
 MAX_INFO_BYTES = 4096
-
-Reauthenticate = Callable[[RequestReceived], SipResponse | None]
-"""Checks a request that came from another address than its dialog's; returns what refuses it, or None."""
-
-
-class Parties(NamedTuple):
-    """Who talks to whom in the dialog of a leg, as far as it is known."""
-
-    call_id: str
-    local_tag: str
-    remote_tag: str
-    """Empty until the callee has answered anything."""
-    from_uri: SipUri
-    to_uri: SipUri
-
 
 _numbers = count(1)
 
@@ -160,25 +153,11 @@ class DialogLeg:
             self.node.respond(event.transaction, event.request.response(error.status_hint, error.reason))
             return
         self._keep()
-        refusal = self._unusable(event.request)
+        refusal = refusal_of(event.request, _IN_DIALOG)
         if refusal is not None:
             self.node.respond(event.transaction, refusal)
             return
         _IN_DIALOG[event.request.method](self, event)
-
-    @staticmethod
-    def _unusable(request: SipRequest) -> SipResponse | None:
-        """Return what refuses a method or an extension that is not there (RFC 3261 8.2.1, 8.2.2.3), or None."""
-        if request.method not in _IN_DIALOG:
-            response = request.response(405)
-            response.headers.set("Allow", ALLOW)
-            return response
-        required = request.headers.get_list("Require")
-        if not required:
-            return None
-        response = request.response(420)
-        response.headers.set("Unsupported", ", ".join(required))
-        return response
 
     def on_response(self, transaction: ClientTransaction, response: SipResponse, flow: Flow) -> None:
         """Take the response to a request within the dialog."""
@@ -281,7 +260,7 @@ class DialogLeg:
         if self._their_offer is not None:
             self._refuse_their_offer(failures.CANCELED)
         bye = self.dialog.make_request("BYE")
-        bye.headers.set("Reason", reason_header(_Q850_OF_REASON.get(reason, 16)))
+        bye.headers.set("Reason", reason_header(Q850_OF_REASON.get(reason, 16)))
         self.node.request(bye, self.flow, self)
 
     def _on_bye(self, event: RequestReceived) -> None:
@@ -408,24 +387,6 @@ class DialogLeg:
 
     _senders: dict[type, Callable[..., None]] = {}
 
-
-def ignore_event(leg: object, event: object) -> None:
-    """Take the events of a leg that no call listens to: one not begun, or one over."""
-
-
-def reason_header(q850: int) -> str:
-    """Return the value of a Reason header (RFC 3326)."""
-    return f"Q.850;cause={q850}"
-
-
-_Q850_OF_REASON: dict[EndReason, int] = {
-    EndReason.NORMAL: 16,
-    EndReason.CANCELED: 16,
-    EndReason.NO_ANSWER: 19,
-    EndReason.TIMEOUT: 102,
-    EndReason.MEDIA_ERROR: 41,
-    EndReason.ERROR: 41,
-}
 
 _IN_DIALOG: dict[str, Callable[[DialogLeg, RequestReceived], None]] = {
     "BYE": lambda leg, event: leg._on_bye(event),

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable
 from cdrs.record import EndReason
 from signaling.calls.events import HangUp
 from signaling.calls.leg import LegCallback
-from signaling.legs.dialog_leg import SDP, SHARED_SENDERS, DialogLeg
+from signaling.legs.dialog_leg import SHARED_SENDERS, DialogLeg
 from signaling.legs.states import CALLEE_TABLE, LegInput, LegState
+from signaling.legs.within_dialog import SDP
 from signaling.node import SipNode
 from signaling.sip import Flow, SipResponse
 from signaling.sip.dialog import Dialog
