@@ -89,7 +89,7 @@ def families(page: str) -> set[str]:
 def test_every_role_shows_all_of_its_figures_and_a_call_moves_them(own_stack: Stack) -> None:
     before = {role: scrape(own_stack, role) for role in AFTER_A_CALL}
     users = [own_stack.phone().username for _ in range(2)]
-    done = test_testcall.testcall(
+    done = test_testcall.place_testcall(
         own_stack, "--from", users[0], "--to", users[1], "--json", *test_testcall.credentials(*users)
     )
     assert done.returncode == 0, done.stdout

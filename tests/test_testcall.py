@@ -16,7 +16,7 @@ from tests.stack import ROOT, Stack, password
 TIMEOUT_S = 90
 
 
-def testcall(stack: Stack, *options: str) -> subprocess.CompletedProcess[str]:
+def place_testcall(stack: Stack, *options: str) -> subprocess.CompletedProcess[str]:
     """Run the command against a stack."""
     command = [sys.executable, "manage.py", "testcall", *options]
     return subprocess.run(
@@ -43,7 +43,7 @@ def test_a_scorecard_without_checks_has_not_passed() -> None:
 def test_a_good_server_passes_every_check(stack: Stack) -> None:
     caller, callee = stack.phone(), stack.phone()
     users = (caller.username, callee.username)
-    done = testcall(stack, "--from", users[0], "--to", users[1], "--json", *credentials(*users))
+    done = place_testcall(stack, "--from", users[0], "--to", users[1], "--json", *credentials(*users))
     card: dict[str, Any] = json.loads(done.stdout)
     assert (done.returncode, card["passed"]) == (0, True), done.stdout
     names = [check["name"] for check in card["checks"]]
@@ -57,7 +57,7 @@ def test_a_good_server_passes_every_check(stack: Stack) -> None:
 @pytest.mark.e2e
 def test_the_scorecard_is_printed_as_a_table(stack: Stack) -> None:
     users = [stack.phone().username for _ in range(2)]
-    done = testcall(stack, "--from", users[0], "--to", users[1], *credentials(*users))
+    done = place_testcall(stack, "--from", users[0], "--to", users[1], *credentials(*users))
     assert done.returncode == 0, done.stdout
     assert "The call works." in done.stdout
 
@@ -66,7 +66,7 @@ def test_the_scorecard_is_printed_as_a_table(stack: Stack) -> None:
 def test_a_wrong_password_fails_with_the_reason(stack: Stack) -> None:
     users = [stack.phone().username for _ in range(2)]
     wrong = ["--password", f"{users[0]}=wrong", "--password", f"{users[1]}=wrong"]
-    done = testcall(stack, "--from", users[0], "--to", users[1], "--json", *wrong)
+    done = place_testcall(stack, "--from", users[0], "--to", users[1], "--json", *wrong)
     card = json.loads(done.stdout)
     assert (done.returncode, card["passed"]) == (1, False)
     assert card["checks"][-1]["name"] == "register"
@@ -75,7 +75,7 @@ def test_a_wrong_password_fails_with_the_reason(stack: Stack) -> None:
 
 @pytest.mark.e2e
 def test_an_unknown_password_is_asked_for(stack: Stack) -> None:
-    done = testcall(stack, "--from", "2000", "--to", "2001")
+    done = place_testcall(stack, "--from", "2000", "--to", "2001")
     assert done.returncode != 0
     assert "--password 2000=" in done.stderr
 
