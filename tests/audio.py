@@ -54,6 +54,13 @@ def write_wav(path: Path, signal: Signal) -> Path:
     return path
 
 
+def pcmu(signal: Signal) -> bytes:
+    """Return a signal as G.711 mu-law, by its curve and not by the segments that approach it."""
+    curve = np.log1p(255 * np.abs(np.clip(signal, -1, 1))) / np.log(256)
+    code = np.rint(127 * curve).astype(np.uint8)
+    return np.where(signal >= 0, 0xFF - code, 0x7F - code).astype(np.uint8).tobytes()
+
+
 def read_wav(path: Path) -> Signal:
     """Read a 16-bit mono file at 8 kHz, also one whose writer was cut off before it closed the header.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -31,6 +32,7 @@ PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 PODS = ("rtpmanager-0", "rtpmanager-1", "signaling-0", "ui-0", "cdrs-0", "worker-0")
 RTP_MANAGERS = PODS[:2]
 NOTICED_S = 20.0
+OWN_RECORDING_HZ = 697.0
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +40,15 @@ def cluster() -> Iterator[Cluster]:
     """All services and roles, ready, with two users."""
     with running_cluster() as made:
         yield made
+
+
+def write_pcmu(path: Path, frequency_hz: float) -> None:
+    """Write ten seconds of a tone as operators are told to: 8 kHz, mono, PCMU (RIFF format 7)."""
+    sound = audio.pcmu(audio.tone(frequency_hz, 10))
+    form = struct.pack("<HHIIHHH", 7, 1, audio.RATE_HZ, audio.RATE_HZ, 1, 8, 0)
+    chunks = b"fmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(sound)) + sound
+    path.write_bytes(b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks)
+    path.chmod(0o644)
 
 
 def assert_hears(phone: PhoneProcess, frequency_hz: float) -> None:
@@ -128,7 +139,7 @@ def test_a_call_outlives_the_replacement_of_every_pod(cluster: Cluster, tmp_path
         callee.wait_for("incoming")
         callee.order("answer")
         call_id = caller.wait_for("call_established")["call_id"]
-        for name in (*RTP_MANAGERS, "ui-0", "cdrs-0", "worker-0"):
+        for name in PODS:
             said = cluster.node.replace(name)
             drained = "is being drained" in said and "is not drained" not in said
             assert drained == (name in RTP_MANAGERS), said
@@ -150,6 +161,24 @@ def test_without_rtp_managers_signaling_is_not_ready_and_yet_alive(cluster: Clus
     assert signaling.probe("livenessProbe")
     cluster.node.start("rtpmanager")
     cluster.node.wait_until(lambda: signaling.probe("readinessProbe"), NOTICED_S, "signaling is ready")
+
+
+def test_a_recording_of_the_node_plays_after_the_dialplan_was_edited_as_the_guide_says(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    (folder,) = cluster.node.host.directory.glob("host/opt/switchboard/audio")
+    write_pcmu(folder / "own.wav", OWN_RECORDING_HZ)
+    dialplan = cluster.node.manifests.get("ConfigMap", "switchboard-dialplan")["data"]
+    document = json.loads(dialplan["dialplan.json"])
+    plays = {"type": "play_audio", "params": {"file": "own.wav"}}
+    document["routes"].append({"id": "own", "name": "Own recording", "pattern": "700", "actions": [plays]})
+    dialplan["dialplan.json"] = json.dumps(document)
+    with cluster.phone(0, tmp_path) as caller:
+        cluster.node.replace("signaling-0")
+        caller.order("call", number="700")
+        caller.wait_for("call_established")
+        time.sleep(1.5)
+        assert_hears(caller, OWN_RECORDING_HZ)
 
 
 def test_phones_call_again_after_signaling_was_replaced(cluster: Cluster, tmp_path: Path) -> None:
