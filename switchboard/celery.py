@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
+from importlib import import_module
 from typing import Any
 
 from celery import Celery
@@ -16,9 +18,18 @@ from celery.schedules import crontab, schedule
 from celery.signals import setup_logging, worker_ready
 from django.apps import apps
 
+from switchboard.env import BadVariable
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "switchboard.settings")
 
 from django.conf import settings
+
+try:
+    # A setting that cannot be used ends a worker as it ends every other command: with one line and exit code 2.
+    import_module(os.environ["DJANGO_SETTINGS_MODULE"])
+except BadVariable as error:
+    sys.stderr.write(f"{error}\n")
+    sys.exit(2)
 
 from switchboard import logs
 from switchboard.jobs.schedule import Daily, Every, Schedule

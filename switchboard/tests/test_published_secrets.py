@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Secrets from the documentation: refused, unless trying out was asked for."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from switchboard.env import BadVariable, Registry
 from switchboard.published_secrets import published, refuse
-from switchboard.tests.test_settings import run
+from switchboard.tests.test_settings import ROOT, run
 
 GUIDE_URL = "postgres://switchboard:switchboard-dev-password@127.0.0.1:1/switchboard"
 
@@ -35,6 +39,15 @@ def test_no_command_starts_with_a_published_secret(name):
     value = GUIDE_URL if name == "DATABASE_URL" else "switchboard-dev-secret"
     ended = run("check", **{name: value})
     assert (ended.returncode, name in ended.stderr) == (2, True)
+    assert len(ended.stderr.strip().splitlines()) == 1
+
+
+def test_no_worker_starts_with_one_either():
+    """Celery's own command line is no command of manage.py, and manifests and units use it."""
+    worker = [sys.executable, "-m", "celery", "-A", "switchboard", "worker", "-B"]
+    variables = {**os.environ, "SECRET_KEY": "switchboard-dev-secret"}
+    ended = subprocess.run(worker, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, "SECRET_KEY" in ended.stderr) == (2, True)
     assert len(ended.stderr.strip().splitlines()) == 1
 
 
