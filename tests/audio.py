@@ -58,7 +58,7 @@ def pcmu(signal: Signal) -> bytes:
     """Return a signal as G.711 mu-law, by its curve and not by the segments that approach it."""
     curve = np.log1p(255 * np.abs(np.clip(signal, -1, 1))) / np.log(256)
     code = np.rint(127 * curve).astype(np.uint8)
-    return np.where(signal >= 0, 0xFF - code, 0x7F - code).astype(np.uint8).tobytes()
+    return bytes(np.where(signal >= 0, 0xFF - code, 0x7F - code).astype(np.uint8))
 
 
 def read_wav(path: Path) -> Signal:
