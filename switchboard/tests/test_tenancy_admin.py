@@ -49,6 +49,8 @@ PAGES: dict[str, Page] = {
     "signaling.Registration": Page(Permission.VIEW_LIVE, None, None, None),
 }
 LABELS = tuple(PAGES)
+VERBS_OF_LISTS = ("delete_selected", "set_new_passwords", "revoke_tokens", "unlock")
+"""Actions on the rows selected in a list."""
 CLOSED = (302, 403, 404)
 """Answers to who may not: back to the index, refused, or not there."""
 
@@ -172,7 +174,7 @@ def test_no_page_shows_or_changes_a_row_of_another_account(world: World, label: 
     foreign = world.row(other(person), apps.get_model("accounts.Account"))
     for query in ({"q": "mark"}, {"account__id__exact": str(foreign.pk)}):
         assert MARKS[other(person)] not in client.get(everyone, query).content.decode()
-    for action in ("delete_selected", "set_new_passwords", "revoke_tokens", "unlock"):
+    for action in VERBS_OF_LISTS:
         data = {"action": action, "_selected_action": str(row.pk), "post": "yes", "confirm": "yes"}
         assert MARKS[other(person)] not in client.post(everyone, data).content.decode()
     assert fingerprint() == before
