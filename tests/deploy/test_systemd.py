@@ -123,3 +123,12 @@ def test_a_unit_reads_the_env_files_that_exist(name: str) -> None:
     )
     assert names[0] == "switchboard.env"
     assert all((UNITS / "env" / found).is_file() for found in names)
+
+
+@pytest.mark.parametrize("role", ["rtpmanager@", "signaling", "ui"])
+def test_who_plays_a_file_and_who_saves_its_route_look_in_the_same_folder(role: str) -> None:
+    unit = (UNITS / f"switchboard-{role}.service").read_text()
+    names = re.findall(r"^EnvironmentFile=-/etc/switchboard/(.+)$", unit, flags=re.MULTILINE)
+    texts = [(UNITS / "env" / name).read_text() for name in names]
+    found = re.findall(r"^AUDIO_PATH=(.+)$", "".join(texts), flags=re.MULTILINE)
+    assert found == ["/opt/switchboard/audio"]
