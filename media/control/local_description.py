@@ -61,7 +61,8 @@ class LocalDescription:
             direction: as this node sees it.
             ptime_ms: packet time wished to receive; None: unsaid.
             maxptime_ms: longest packet time; None: unsaid.
-            lines: all media sections that the session has; the others are refused with port 0.
+            lines: all media sections that the session has; the others are refused with port 0. The audio keeps
+                its profile: an answer must name the one that was offered (RFC 3264 6).
             index: which of them is the audio.
         """
         content = (tuple(formats), direction, ptime_ms, maxptime_ms, lines, index)
@@ -69,7 +70,7 @@ class LocalDescription:
             self._written = content
             self.version += 1
             media = [
-                self._audio(formats, direction, ptime_ms, maxptime_ms)
+                self._audio(formats, direction, ptime_ms, maxptime_ms, line.protocol)
                 if position == index
                 else MediaDescription(line.media, 0, line.protocol, line.formats[:1])
                 for position, line in enumerate(lines)
@@ -92,9 +93,10 @@ class LocalDescription:
         direction: Direction,
         ptime_ms: int | None,
         maxptime_ms: int | None,
+        protocol: str,
     ) -> MediaDescription:
         numbers, attributes = _audio_attributes(tuple(formats), direction, ptime_ms, maxptime_ms)
-        return MediaDescription("audio", self.port, PROFILE, numbers, None, attributes)
+        return MediaDescription("audio", self.port, protocol, numbers, None, attributes)
 
 
 @lru_cache(maxsize=256)

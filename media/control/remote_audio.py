@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one remote description says of the only stream that is served: its audio over RTP/AVP.
+"""What one remote description says of the only stream that is served: its audio over plain RTP.
 
 It must not decide anything about addresses or codecs (see `addresses` and `negotiate`).
 """
@@ -16,6 +16,9 @@ from media.control.sdp import MediaDescription, SdpError, SessionDescription
 from media.control.sdp_parser import parse_sdp
 
 PROFILE = "RTP/AVP"
+"""What offers of ours name (RFC 3551)."""
+PROFILES = frozenset({PROFILE, "RTP/AVPF"})
+"""What is served: feedback of RFC 4585 may be offered, is never agreed on, and so never comes."""
 MIN_PTIME_MS = 3
 MAX_PTIME_MS = 200
 """RFC 7587 has the shortest packets in use; 200 ms of G.711 already exceed an Ethernet frame."""
@@ -85,7 +88,7 @@ def _choose(description: SessionDescription, index: int | None) -> int:
         section = description.media[candidate]
         if section.media != "audio" or section.port == 0:
             continue
-        if section.protocol == PROFILE:
+        if section.protocol in PROFILES:
             return candidate
         wrong_profile = True
     if wrong_profile:

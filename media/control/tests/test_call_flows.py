@@ -75,6 +75,24 @@ async def test_video_is_refused_in_its_place_and_not_offered_on(node):
     assert lines_of(answer, "m=") == ["m=audio 20002 RTP/AVP 0", "m=video 0 RTP/AVP 34"]
 
 
+async def test_an_offer_of_feedback_is_answered_with_its_profile_and_without_feedback(node):
+    caller = sdp(0, 101, profile="RTP/AVPF", extra="a=rtcp-fb:* ccm tmmbr\r\na=rtcp-fb:0 nack")
+    assert lines_of(node.open(caller), "m=") == ["m=audio 20004 RTP/AVP 0 101"]
+    answer = node.answer(callee(0, 101))
+    assert lines_of(answer, "m=") == ["m=audio 20002 RTP/AVPF 0 101"]
+    assert lines_of(answer, "a=rtcp-fb") == []
+    offer = node.manager.create_offer(A, offer_like=B)
+    assert lines_of(offer, "m=") == ["m=audio 20002 RTP/AVPF 0 101"]
+    node.manager.update_remote(A, caller, is_answer=True)
+
+
+async def test_a_profile_with_feedback_is_answered_beside_one_that_is_not_served(node):
+    caller = sdp(0, profile="RTP/SAVPF", more_media="m=audio 41000 RTP/AVPF 8\r\n")
+    node.open(caller)
+    answer = node.answer(callee(8))
+    assert lines_of(answer, "m=") == ["m=audio 0 RTP/SAVPF 0", "m=audio 20002 RTP/AVPF 8"]
+
+
 async def test_a_later_offer_keeps_the_media_sections_in_order(node):
     caller = sdp(0).replace("m=audio", "m=video 5000 RTP/AVP 34\r\nm=audio")
     node.connect(caller, callee(0))

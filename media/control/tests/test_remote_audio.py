@@ -74,7 +74,7 @@ def test_it_takes_the_first_audio_that_it_can_serve():
     assert [line.media for line in audio.lines] == ["audio", "video", "audio"]
 
 
-@pytest.mark.parametrize("profile", ["RTP/SAVP", "RTP/SAVPF", "RTP/AVPF", "UDP/TLS/RTP/SAVPF"])
+@pytest.mark.parametrize("profile", ["RTP/SAVP", "RTP/SAVPF", "RTP/AVPX", "UDP/TLS/RTP/SAVPF"])
 def test_it_refuses_other_profiles(profile):
     with pytest.raises(MediaError, match="unsupported transport profile") as caught:
         read_remote_audio(sdp(0, profile=profile))
