@@ -32,6 +32,12 @@ _CANNOT_SAY: Final = Explanation(
     "The call ended with an error.", "Look for its Call-ID in the log of the node."
 )
 
+_SILENT: Final = Explanation(
+    "The called phone is registered but did not answer at all, so it never rang.",
+    "It lost its network, or a firewall in front of it drops what it did not ask for; a shorter registration time "
+    "keeps the path open.",
+)
+
 _ANSWERED: Final[Mapping[str, Explanation]] = {
     "media_error": Explanation(
         "No audio came from one side any more, so the call was ended.",
@@ -47,6 +53,7 @@ _BY_STATUS: Final[Mapping[tuple[str, int], Explanation]] = {
         "No route of the dialplan matches the number, or nobody has it.",
         "Check the number in the dialplan's simulator.",
     ),
+    ("unavailable", 408): _SILENT,
     ("unavailable", 480): Explanation(
         "No phone of the called user is registered, or the user is disabled.",
         "Look at the registrations; a phone whose password or domain is wrong is not among them.",
@@ -71,11 +78,7 @@ _BY_STATUS: Final[Mapping[tuple[str, int], Explanation]] = {
     ),
 }
 _BY_CAUSE: Final[Mapping[str, Explanation]] = {
-    "timeout": Explanation(
-        "The called phone is registered but did not answer at all.",
-        "It lost its network, or a firewall in front of it drops what it did not ask for; a shorter registration time "
-        "keeps the path open.",
-    ),
+    "timeout": _SILENT,
     "unavailable": Explanation("The called side could not be reached."),
     "media_error": Explanation("There was no way to send audio that both sides know."),
     "error": _CANNOT_SAY,

@@ -294,6 +294,7 @@ def routes(ports: PortBlock) -> list[dict[str, Any]]:
         "9003": [_action("dial", target=f"sip:closed@127.0.0.1:{closed}", timeout=20)],
         "9004": [_action("dial", target=f"sip:direct@127.0.0.1:{direct}", timeout=20)],
         "9005": [_action("dial", target="user/2598", timeout=20)],
+        "9006": [_action("dial", target=f"sip:silent@127.0.0.1:{silent}", timeout=1)],
         "9011": [_action("hangup", reason="busy")],
         "9012": [_action("hangup", reason="rejected")],
         "9013": [_action("hangup", reason="unavailable")],

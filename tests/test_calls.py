@@ -106,11 +106,11 @@ def test_a_phone_that_nobody_answers_times_out(stack: Stack, sipp: SippRunner) -
     sipp.register(callee, expires=0)
 
 
-@pytest.mark.parametrize("number", ["9002", "9003"])
-def test_a_peer_that_cannot_be_reached_times_out(stack: Stack, sipp: SippRunner, number: str) -> None:
+@pytest.mark.parametrize("number", ["9002", "9003", "9006"])
+def test_a_peer_that_cannot_be_reached_is_unavailable(stack: Stack, sipp: SippRunner, number: str) -> None:
     call = sipp.run("uac-refused", stack.phone(), to=number, STATUS=408)
     row = stack.cdr(call.call_id, timeout_s=15)
-    assert (row["disposition"], row["hangup_cause"]) == ("NO_ANSWER", "timeout")
+    assert (row["disposition"], row["hangup_cause"]) == ("FAILED", "unavailable")
 
 
 def test_a_sip_uri_is_dialled_directly(stack: Stack, sipp: SippRunner) -> None:

@@ -26,6 +26,8 @@ class Branch:
     leg: Leg
     session_id: str
     destination: Destination
+    rang: bool = False
+    """Whether it was heard to ring, or more."""
 
 
 async def dial(call: Call, action: Dial) -> None:
@@ -71,18 +73,19 @@ async def _wait_for_answer(
     while branches:
         item = await call.next(deadline)
         if item is None:
+            failed = failure_at_the_deadline(branches, failure)
             await cancel(call, media, branches, EndReason.NO_ANSWER)
-            call.failure = failures.NO_ANSWER
+            call.failure = failed
             return
         branch = branches.get(item.leg) if item.leg is not None else None
         if branch is None:
             continue
-        failed = await _on_branch_event(call, media, branches, branch, item)
-        if failed is None:
+        refused = await _on_branch_event(call, media, branches, branch, item)
+        if refused is None:
             continue
-        failure = failures.better(failure, failed)
+        failure = failures.better(failure, refused)
         await drop(call, media, branches, branch)
-        if failed.status >= 600:
+        if refused.status >= 600:
             await cancel(call, media, branches, EndReason.REJECTED)
     call.failure = failure or failures.UNREACHABLE
 
@@ -96,6 +99,7 @@ async def _on_branch_event(
         return event.failure
     if isinstance(event, HangUp):
         return failures.UNREACHABLE
+    branch.rang = True
     if isinstance(event, Ring):
         if call.answered:
             await media.ring_back()
@@ -149,6 +153,18 @@ async def _answered(
         media.caller_described()
     await talk(call, branch.leg)
     return None
+
+
+def failure_at_the_deadline(branches: dict[Leg, Branch], failure: CallFailure | None) -> CallFailure:
+    """Return why nobody answered in time: a phone that was never heard was not there to be answered.
+
+    Args:
+        branches: the phones that are left; at least one.
+        failure: the best of what the others said.
+    """
+    if any(branch.rang for branch in branches.values()):
+        return failures.NO_ANSWER
+    return failures.better(failure, failures.UNREACHABLE)
 
 
 async def drop(call: Call, media: CallMedia, branches: dict[Leg, Branch], branch: Branch) -> None:

@@ -35,7 +35,7 @@ BUSY = CallFailure(486, "Busy Here", EndReason.BUSY, 17)
 REJECTED = CallFailure(603, "Decline", EndReason.REJECTED, 21)
 NO_ANSWER = CallFailure(480, "No Answer", EndReason.NO_ANSWER, 19)
 NOT_REGISTERED = CallFailure(480, "Temporarily Unavailable", EndReason.UNAVAILABLE, 20)
-UNREACHABLE = CallFailure(408, "Request Timeout", EndReason.TIMEOUT, 18)
+UNREACHABLE = CallFailure(408, "Request Timeout", EndReason.UNAVAILABLE, 18)
 NO_ROUTE = CallFailure(404, "Not Found", EndReason.UNAVAILABLE, 1)
 NO_SUCH_USER = CallFailure(404, "User Not Found", EndReason.UNAVAILABLE, 1)
 FORBIDDEN = CallFailure(403, "Forbidden", EndReason.REJECTED, 21)
@@ -57,7 +57,7 @@ PROMPT_MISSING = CallFailure(500, "Prompt Not Available", EndReason.MEDIA_ERROR,
 _BY_STATUS: dict[int, tuple[EndReason, int]] = {
     403: (EndReason.REJECTED, 21),
     404: (EndReason.UNAVAILABLE, 1),
-    408: (EndReason.TIMEOUT, 18),
+    408: (EndReason.UNAVAILABLE, 18),
     410: (EndReason.UNAVAILABLE, 22),
     480: (EndReason.UNAVAILABLE, 20),
     484: (EndReason.UNAVAILABLE, 28),

@@ -14,8 +14,8 @@ from typing import Any
 from cdrs.record import EndReason, HangupBy
 from signaling.calls import failures
 from signaling.calls.call import Call, FromLeg
-from signaling.calls.dial import Branch, cancel, drop
-from signaling.calls.events import Answer, Fail, HangUp, LegEvent, Ring
+from signaling.calls.dial import Branch, cancel, drop, failure_at_the_deadline
+from signaling.calls.events import Answer, EarlyMedia, Fail, HangUp, LegEvent, Ring
 from signaling.calls.failures import CallFailure
 from signaling.calls.leg import Leg
 from signaling.calls.media import CallMedia, MediaRefused
@@ -89,11 +89,13 @@ class OriginatedCall(Call):
         while branches:
             item = await self.next(deadline)
             if item is None:
+                late = failure_at_the_deadline(branches, failure)
                 await cancel(self, media, branches, EndReason.NO_ANSWER)
-                return failures.NO_ANSWER
+                return late
             branch = branches.get(item.leg) if item.leg is not None else None
             if branch is None:
                 continue
+            branch.rang |= isinstance(item.event, Ring | EarlyMedia)
             if isinstance(item.event, Ring) and not rings:
                 rings = True
                 self.notify.ringing("A")

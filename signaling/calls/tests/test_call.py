@@ -167,17 +167,6 @@ async def test_the_best_failure_of_several_phones_is_passed_on():
     assert world.caller.sent == [Fail(failures.BUSY)]
 
 
-async def test_nobody_answers_in_time():
-    world = World()
-    world.start([{"type": "dial", "params": {"target": "user/1002", "timeout": 1}}])
-    await world.settle()
-    world.legs[0].reports(Ring())
-    record = await world.ended()
-    assert world.legs[0].sent == [HangUp(EndReason.NO_ANSWER)]
-    assert world.caller.sent == [Ring(), Fail(failures.NO_ANSWER)]
-    assert (record.disposition, record.hangup_cause) == ("NO_ANSWER", "no_answer")
-
-
 async def test_the_route_goes_on_after_a_dial_that_failed():
     world = World(target_failure=failures.NOT_REGISTERED)
     world.start([*DIAL, {"type": "play_audio", "params": {"file": "sorry.wav"}}])

@@ -109,7 +109,7 @@ async def test_a_missing_ringback_tone_is_no_reason_to_fail():
     [
         (failures.BUSY, "BUSY", "caller"),
         (failures.REJECTED, "FAILED", "caller"),
-        (failures.UNREACHABLE, "NO_ANSWER", "system"),
+        (failures.UNREACHABLE, "FAILED", "system"),
     ],
 )
 async def test_a_caller_that_does_not_answer_ends_the_call(failure, disposition, by):
@@ -125,9 +125,19 @@ async def test_a_caller_that_does_not_answer_ends_the_call(failure, disposition,
 async def test_phones_of_the_caller_ring_only_so_long():
     world = World()
     world.originate(DIAL, timeout_s=0.02, phones=2)
+    await world.settle()
+    world.own_phones[1].reports(Ring())
     record = await world.ended()
     assert [leg.sent for leg in world.own_phones] == [[HangUp(EndReason.NO_ANSWER)]] * 2
     assert (record.disposition, record.hangup_cause) == ("NO_ANSWER", "no_answer")
+
+
+async def test_a_caller_whose_phones_never_rang_is_unavailable():
+    world = World()
+    world.originate(DIAL, timeout_s=0.02, phones=2)
+    record = await world.ended()
+    assert [leg.sent for leg in world.own_phones] == [[HangUp(EndReason.NO_ANSWER)]] * 2
+    assert (record.disposition, record.hangup_cause, record.sip_status) == ("FAILED", "unavailable", 408)
 
 
 async def test_one_phone_that_declines_leaves_the_others_ringing():
