@@ -84,10 +84,13 @@ def request(method: str, url: str) -> str:
 
 
 def authorization() -> dict[str, str]:
-    """Return the header with SIGNALING_API_TOKEN, from the variable or from the file of SIGNALING_API_TOKEN_FILE."""
-    path = os.environ.get("SIGNALING_API_TOKEN_FILE")
-    token = Path(path).read_text().strip() if path else os.environ.get("SIGNALING_API_TOKEN", "")
-    return {"Authorization": f"Bearer {token}"} if token else {}
+    """Return the header with SIGNALING_API_TOKEN or else INTERNAL_API_TOKEN; both may stand in files."""
+    for scheme, name in (("Bearer", "SIGNALING_API_TOKEN"), ("Internal", "INTERNAL_API_TOKEN")):
+        path = os.environ.get(f"{name}_FILE")
+        token = Path(path).read_text().strip() if path else os.environ.get(name, "")
+        if token:
+            return {"Authorization": f"{scheme} {token}"}
+    return {}
 
 
 def write_line(log: Path, line: str) -> None:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -52,7 +51,6 @@ class Cluster:
             "DATABASE_URL": self.database_url,
             "SECRET_KEY": self.node.manifests.secret("switchboard-secrets")["secret-key"],
             "DJANGO_SETTINGS_MODULE": "switchboard.settings",
-            "DJANGO_SUPERUSER_PASSWORD": "of this test alone",
             "VAR_DIR": str(self.node.directory / "client"),
         }
 
@@ -74,21 +72,12 @@ class Cluster:
         return done.stdout
 
     def seed(self) -> None:
-        """Make the users of the phones, and the token of the drain hook, as an operator would."""
+        """Make the users of the phones."""
         users = [
             {"account": DOMAIN, "username": name, "extension": name, "password": password(name)}
             for name in USERS
         ]
         manage([sys.executable, "-m", "tests.seed"], self.environment(), {"users": users})
-        self.command(
-            "createsuperuser", "--no-input", "--username", "platform", "--email", "platform@localhost"
-        )
-        made = self.command("tokens", "create", "drain", "--user", "platform", "--scope", "write", "--json")
-        secret = {
-            "metadata": {"name": "switchboard-api-token"},
-            "stringData": {"token": json.loads(made)["token"]},
-        }
-        self.node.manifests.documents.append({"apiVersion": "v1", "kind": "Secret", **secret})
 
     def rows(self, sql: str, *parameters: object) -> list[dict[str, Any]]:
         """Return rows of the database."""

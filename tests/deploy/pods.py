@@ -30,20 +30,13 @@ def environment(container: Document, pod: Pod, image: Image, manifests: Manifest
     for variable in container.get("env", []):
         value = variable.get("value")
         if value is None:
-            value = _from_elsewhere(variable["valueFrom"], pod, manifests)
-        if value is not None:
-            own[variable["name"]] = REFERENCE.sub(lambda match: own.get(match[1], match[0]), value)
+            value = _from_the_pod(variable["valueFrom"], pod)
+        own[variable["name"]] = REFERENCE.sub(lambda match: own.get(match[1], match[0]), value)
     return inherited | own
 
 
-def _from_elsewhere(source: Document, pod: Pod, manifests: Manifests) -> str | None:
-    """Return the value of a field of the pod or of a key of a Secret; None for an optional one that is absent."""
-    if "secretKeyRef" in source:
-        reference = source["secretKeyRef"]
-        names = [document["metadata"]["name"] for document in manifests.of_kind("Secret")]
-        if reference["name"] not in names and reference.get("optional"):
-            return None
-        return manifests.secret(reference["name"])[reference["key"]]
+def _from_the_pod(source: Document, pod: Pod) -> str:
+    """Return the value of a field of the pod."""
     path = source["fieldRef"]["fieldPath"]
     if label := re.fullmatch(r"metadata\.labels\['(.+)'\]", path):
         return pod.labels[label[1]]

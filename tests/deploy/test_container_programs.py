@@ -91,6 +91,14 @@ def test_the_drain_hook_waits_until_the_node_is_disabled(tmp_path: Path) -> None
     assert api.asked == [(*request, "Bearer sbt_secret") for request in asked]
 
 
+def test_without_a_token_of_a_person_the_hook_shows_that_of_the_installation(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("shared\n")
+    disabled = [(200, {"state": "disabled"})]
+    with serving({"POST": [ACCEPTED], "GET": disabled}) as api:
+        drain(tmp_path / "log", SIGNALING_API_URL=api.url, INTERNAL_API_TOKEN_FILE=str(tmp_path / "token"))
+    assert [header for *_, header in api.asked] == ["Internal shared"] * 2
+
+
 def test_a_drain_that_is_under_way_is_waited_for(tmp_path: Path) -> None:
     with serving(
         {"POST": [(409, {"code": "ALREADY_DRAINING"})], "GET": [(200, {"state": "disabled"})]}

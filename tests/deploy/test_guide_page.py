@@ -6,6 +6,8 @@ from __future__ import annotations
 import ast
 import re
 
+import pytest
+
 from tests.deploy.manifests import K8S
 from tests.deploy.test_make_targets import TARGETS
 from tests.stack import ROOT
@@ -49,6 +51,32 @@ NAMES = """reg:{aor} call:{call_id} ratelimit:{type}:{id} switchboard.cdr.raw im
 rtpmanager-2 allkeys-lru pg_isready redis-cli /healthz /api/v1/health /health /opt/switchboard/audio /app/audio
 /app/config/dialplan.json ca-certificates tzdata"""
 """What else an operator looks for by its name."""
+CONTAINERS = {
+    "rtpmanager": """--network switchboard -p 9090:9090 -p 10000-10100:10000-10100/udp -v /path/to/audio:/app/audio
+        switchboard-rtpmanager:latest""",
+    "signaling": """--network switchboard -p 5060:5060/udp -p 5060:5060/tcp -p 8080:8080
+        -v /path/to/dialplan.json:/app/config/dialplan.json -e RTPMANAGER_ADDRS=rtpmanager:9090
+        switchboard-signaling:latest""",
+    "ui": """--network switchboard -p 3000:3000 -e UI_BACKENDS=local=http://signaling:8080
+        switchboard-ui:latest""",
+}
+"""How the guide runs each container."""
+ADDED = "-v switchboard-data:/app/var "
+"""What the page adds to each, and says so: the volume of the SQLite file."""
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_a_container_is_run_as_the_guide_runs_it(name: str) -> None:
+    commands = " ".join(PAGE.replace("\\\n", " ").split())
+    found = re.findall(rf"docker run -d --name {name} (.+? switchboard-{name}:latest)", commands)
+    assert [command.replace(ADDED, "") for command in found] == [" ".join(CONTAINERS[name].split())]
+    assert ADDED in found[0]
+
+
+@pytest.mark.parametrize("key", ["reg:{aor}", "call:{call_id}", "ratelimit:{type}:{id}"])
+def test_what_redis_holds_is_told_on_the_page(key: str) -> None:
+    before = PAGE.partition("## What of the guide holds")[0]
+    assert f"\n| `{key}` | " in before
 
 
 def functions(path: str) -> set[str]:
