@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads ``host`` and ``host:port`` as people write them into settings. Pure."""
+"""Reads ``host``, ``host:port`` and URLs as people write them into settings. Pure."""
 
 from __future__ import annotations
 
@@ -17,6 +17,23 @@ def split_server(text: str) -> tuple[str, int | None]:
     if not parts.hostname or parts.netloc != text or parts.username is not None:
         raise ValueError(text)
     return bracketed(parts.hostname), parts.port
+
+
+def is_url(text: str, *schemes: str) -> bool:
+    """Tell whether a text is a URL of one of the schemes that names a host, and a port that can be."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def is_host_port(text: str) -> bool:
+    """Tell whether a text is ``host:port``."""
+    try:
+        return bool(split_server(text)[1])
+    except ValueError:
+        return False
 
 
 def bracketed(host: str) -> str:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Calls, and what is told about them while they live: REST, events, metrics."""
 
+from switchboard.addresses import is_host_port
+from switchboard.env import BadVariable
 from switchboard.settings.base import CDR_CONSUMER, HOSTNAME, RTPMANAGER, SIGNALING, VAR_DIR, env
 
 # --- Calls ----------------------------------------------------------------------------------------------------------
@@ -82,6 +84,9 @@ RTPMANAGER_ADDRS = env.pairs(
     roles=[SIGNALING],
     help="RTP managers: host:port,host:port or node-id=host:port,…",
 )
+for _, _address in RTPMANAGER_ADDRS:
+    if not is_host_port(_address):
+        raise BadVariable("RTPMANAGER_ADDRS", _address, "host:port or node-id=host:port, comma-separated")
 
 # --- Live API -------------------------------------------------------------------------------------------------------
 

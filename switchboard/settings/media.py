@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """RTP managers: gRPC, RTP, prompts, drain."""
 
+from switchboard.addresses import is_url
 from switchboard.env import BadVariable
 from switchboard.settings.base import BASE_DIR, HOSTNAME, RTPMANAGER, SIGNALING, UI, env
 
@@ -82,7 +83,7 @@ SIGNALING_API_URL = tuple(
     )
 )
 for _url in SIGNALING_API_URL:
-    if not _url.startswith(("http://", "https://")):
+    if not is_url(_url, "http", "https"):
         raise BadVariable("SIGNALING_API_URL", _url, "http://host:port or https://host:port, comma-separated")
 SIGNALING_API_TOKEN = env.secret(
     "SIGNALING_API_TOKEN",

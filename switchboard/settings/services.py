@@ -3,6 +3,8 @@
 
 from typing import Any
 
+from switchboard.addresses import is_url
+from switchboard.env import BadVariable
 from switchboard.jobs.schedule import Daily, Every
 from switchboard.settings.base import CDR_CONSUMER, SIGNALING, UI, VAR_DIR, env
 
@@ -72,6 +74,9 @@ NATS_URL = env.secret(
     help="nats://host:4222, several separated by commas: events are published there, and call records go through "
     "JetStream to `manage.py runcdr`, which stores them; unset: the signaling node stores them itself",
 )
+if not all(is_url(_url.strip(), "nats", "tls", "ws", "wss") for _url in NATS_URL.split(",") if NATS_URL):
+    # It may hold a password, so it is not shown.
+    raise BadVariable("NATS_URL", "…", "nats://host:port, several separated by commas")
 NATS_EVENTS_WAITING = env.integer(
     "NATS_EVENTS_WAITING",
     10000,

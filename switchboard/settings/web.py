@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ui role: where it listens, what it shows, who may log in, and the secrets of all roles."""
 
-from switchboard.addresses import split_server
+from switchboard.addresses import is_url, split_server
 from switchboard.env import LOG_LEVELS, BadVariable
 from switchboard.settings.base import EVERY_ROLE, RTPMANAGER, SIGNALING, UI, VAR_DIR, env
 from switchboard.settings.calls import API_PORT
@@ -27,7 +27,7 @@ UI_BACKENDS = env.pairs(
     help="Signaling nodes that the dashboard shows: name=url,name2=url2; the url is of the node's REST",
 )
 for _, _url in UI_BACKENDS:
-    if not _url.startswith(("http://", "https://")):
+    if not is_url(_url, "http", "https"):
         raise BadVariable(
             "UI_BACKENDS", _url, "name=http://host:port or name=https://host:port, comma-separated"
         )

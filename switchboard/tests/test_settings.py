@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The settings as a process sees them at its start."""
 
+import json
 import os
 import subprocess
 import sys
@@ -32,6 +33,12 @@ def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         ({"PORT": "sip"}, "PORT='sip'"),
         ({"RTP_PORT_MIN": "20000", "RTP_PORT_MAX": "10000"}, "RTP_PORT_MAX='10000'"),
         ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL"),
+        ({"RTPMANAGER_ADDRS": "localhost"}, "RTPMANAGER_ADDRS='localhost'"),
+        ({"RTPMANAGER_ADDRS": "rtp-1=10.0.0.1:9090,rtp-2=http://x:1"}, "RTPMANAGER_ADDRS='http://x:1'"),
+        ({"NATS_URL": "nats:4222"}, "NATS_URL"),
+        ({"UI_BACKENDS": "local=http://"}, "UI_BACKENDS='http://'"),
+        ({"SIGNALING_API_URL": "http://"}, "SIGNALING_API_URL='http:"),
+        ({"REDIS_ADDR": "redis"}, "REDIS_ADDR='redis'"),
         ({"GRPC_TLS_CERT": "/tls/cert.pem"}, "GRPC_TLS_CERT='/tls/cert.pem'"),
     ],
 )
@@ -40,6 +47,18 @@ def test_a_bad_setting_ends_the_start_with_one_line_and_exit_code_2(variables, n
     assert ended.returncode == 2
     assert named in ended.stderr
     assert len(ended.stderr.strip().splitlines()) == 1
+
+
+def test_addresses_as_the_guide_writes_them_are_taken():
+    words = "import json; from django.conf import settings as s; print(json.dumps([s.RTPMANAGER_ADDRS, s.NATS_URL]))"
+    for addresses, first in (
+        ("192.168.1.100:9090,192.168.1.101:9090", ["192.168.1.100:9090", "192.168.1.100:9090"]),
+        ("rtp-1=[2001:db8::1]:9090", ["rtp-1", "[2001:db8::1]:9090"]),
+    ):
+        shown = run(
+            "shell", "-v0", "-c", words, RTPMANAGER_ADDRS=addresses, NATS_URL="nats://a:4222,nats://u:p@b"
+        )
+        assert json.loads(shown.stdout)[0][0] == first, shown.stderr
 
 
 def test_probes_are_answered_whatever_hosts_are_allowed():
