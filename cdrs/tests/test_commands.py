@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 def run(*arguments: str) -> dict[str, Any]:
     output = io.StringIO()
-    call_command("cdrs", "--json", *arguments, stdout=output)
+    call_command("cdrs", *arguments, "--json", stdout=output)
     result: dict[str, Any] = json.loads(output.getvalue())
     return result
 
@@ -50,6 +50,12 @@ def test_prune_keeps_the_days_of_the_setting_or_of_the_command(calls: None, sett
     settings.CDR_RETENTION_DAYS = 30
     assert run("prune") == {"deleted": 1, "kept": "30 days"}
     assert run("prune", "--days", "2") == {"deleted": 1, "kept": "2 days"}
+
+
+def test_json_may_be_asked_for_in_front_of_the_verb(calls: None) -> None:
+    output = io.StringIO()
+    call_command("cdrs", "--json", "prune", stdout=output)
+    assert json.loads(output.getvalue())["deleted"] == 0
 
 
 def test_prune_refuses_to_delete_all(calls: None) -> None:

@@ -29,6 +29,11 @@ class Command(BaseCommand):
         roll_up = commands.add_parser(
             "rollup", help="add up past days that are not added up, and the last three"
         )
+        for verb in (prune, roll_up):
+            # Without a default of its own, which would undo a flag in front of the verb.
+            verb.add_argument(
+                "--json", action="store_true", default=argparse.SUPPRESS, help="print the result as JSON"
+            )
         roll_up.add_argument("--day", type=date.fromisoformat, help="this day alone, in any case: 2030-12-31")
 
     def handle(self, *args: Any, **options: Any) -> None:
