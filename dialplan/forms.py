@@ -23,8 +23,8 @@ def actions_help() -> SafeString:
     variables = ", ".join(f"${{{name}}}" for name in VARIABLES)
     return format_html(
         "They run in order; after ringing or calling, the next one runs when nobody answered. A target is "
-        "<code>user/NAME</code> or <code>sip:USER@HOST:PORT</code>, a prompt a file such as "
-        "<code>welcome.wav</code>, a reason to hang up one of {}. Variables: <code>{}</code>.",
+        "<code>user/NAME</code> or <code>sip:USER@HOST:PORT</code>, a prompt is the name of an uploaded "
+        "one or a file such as <code>welcome.wav</code>, a reason to hang up one of {}. Variables: <code>{}</code>.",
         ", ".join(HangupReason),
         variables,
     )

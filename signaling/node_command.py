@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import IO, Any, cast
 
 from django.conf import settings
@@ -64,14 +65,17 @@ class NodeCommand(BaseCommand):
         if as_json:
             self.stdout.write(json.dumps(rows, indent=2, ensure_ascii=False))
         else:
-            Console(file=cast("IO[str]", self.stdout)).print(table_of(title, columns, rows))
+            console = Console(file=cast("IO[str]", self.stdout))
+            console.print(table_of(title, columns, rows) if rows else f"{title}: none")
 
 
 def table_of(title: str, columns: Mapping[str, str], rows: Iterable[Row]) -> Table:
     """Return a table; what callers chose is shown as it is, never as markup."""
-    table = Table(*columns, title=title, title_justify="left")
+    table = Table(title=title, title_justify="left")
+    for heading in columns:
+        table.add_column(heading, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(_shown(row.get(field))) for field in columns.values()))
+        table.add_row(*(Text(_shown(field, row.get(field))) for field in columns.values()))
     return table
 
 
@@ -80,5 +84,9 @@ def failed(problem: NodeProblem) -> CommandError:
     return CommandError(str(problem), returncode=problem.exit_code)
 
 
-def _shown(value: object) -> str:
+def _shown(field: str, value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if field.endswith("_at") and value:
+        return datetime.fromisoformat(str(value)).strftime("%Y-%m-%d %H:%M:%S")
     return "" if value is None else str(value)

@@ -75,10 +75,13 @@ def _word(value: Any) -> str:
 
 
 def one_line(error: ValidationError) -> str:
-    """Return a validation error in one line."""
+    """Return a validation error in one line; what is wrong with several fields alike stands there once."""
     if not hasattr(error, "error_dict"):
         return " ".join(error.messages)
-    return "; ".join(f"{name}: {' '.join(messages)}" for name, messages in error.message_dict.items())
+    names: dict[str, list[str]] = {}
+    for name, messages in error.message_dict.items():
+        names.setdefault(" ".join(messages), []).append(name)
+    return "; ".join(f"{', '.join(fields)}: {text}" for text, fields in names.items())
 
 
 def add_account(

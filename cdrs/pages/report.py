@@ -148,7 +148,7 @@ def _cards(total: Figures, search: Search) -> Iterator[Card]:
     )
     yield Card(
         name="Post-dial delay",
-        value="–" if total.average_delay_s is None else length(total.average_delay_s),
+        value="–" if total.average_delay_s is None else _delay(total.average_delay_s),
         note="until it rings",
         url=list_url(search),
         title="Mean time from the dialled number to the first ringing",
@@ -164,6 +164,10 @@ def _cards(total: Figures, search: Search) -> Iterator[Card]:
 
 def _peak(total: Figures) -> str:
     return f"at most {total.peak:,} at once" if total.peak else ""
+
+
+def _delay(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else length(seconds)
 
 
 def _or_dash(value: float | None, form: str) -> str:

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.choices import Permission
+from accounts.models import Account
 from accounts.tenancy import Access
 from signaling.api import serializers as shapes
 from signaling.api.base import LiveView, check_parameters
@@ -135,7 +136,9 @@ def account_to_call_for(access: Access, text: str) -> str:
         if account_id is None or (allowed is not None and account_id not in allowed):
             raise exceptions.ValidationError({"account": "There is no such account, or not for you."})
         return account_id
-    if allowed is None or len(allowed) != 1:
+    if allowed is None:
+        allowed = frozenset(str(key) for key in Account.objects.values_list("pk", flat=True)[:2])
+    if len(allowed) != 1:
         raise exceptions.ValidationError({"account": "Say for which account: you may call for several."})
     return next(iter(allowed))
 

@@ -21,6 +21,7 @@ CALL = {
     "bridge_id": None,
 }
 BINDING = {"aor": "sip:1001@acme.test", "contact": "sip:1001@192.0.2.7", "user_agent": "Phone 1"}
+BINDING["expires_at"] = "2026-11-23T10:33:23.123456Z"
 
 MANAGER = {"node_id": "rtp-1", "address": "192.0.2.9:9090", "healthy": True, "drain_state": "active"}
 ROWS = {"calls": {"calls": [CALL]}, "registrations": {"registrations": [BINDING]}}
@@ -99,6 +100,25 @@ def test_calls_are_listed_as_a_table_in_which_nothing_is_markup(capsys, monkeypa
     for part in ("ringing", "1001", "[red]1002", "c1@host"):
         assert part in shown
     assert "None" not in shown
+
+
+@pytest.mark.usefixtures("node")
+def test_a_narrow_table_shows_all_of_a_contact_and_of_a_time(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = run("registrations", "list", capsys=capsys)
+    assert "…" not in shown
+    assert "10:33:23" in shown
+
+
+@pytest.mark.usefixtures("node")
+def test_a_list_of_nothing_says_so(capsys, monkeypatch):
+    monkeypatch.setitem(ROWS, "calls", {"calls": []})
+    assert run("calls", "list", capsys=capsys) == "Calls: none\n"
+
+
+@pytest.mark.usefixtures("node")
+def test_whether_an_rtp_manager_is_healthy_is_told_in_words(capsys):
+    assert " yes " in run("rtpmanagers", "list", capsys=capsys)
 
 
 @pytest.mark.usefixtures("node")

@@ -2,6 +2,7 @@
 """What the all-in-one command tells its children."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from switchboard.management.commands.switchboard import what_children_need
+from switchboard.management.commands.switchboard import ENDING, stop_once, what_children_need
 
 
 def test_signaling_finds_the_rtp_manager_at_another_port_without_being_told(settings: Any):
@@ -48,6 +49,20 @@ def test_a_broken_database_is_named_in_one_line(tmp_path: Path):
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert f"the database {tmp_path}/switchboard.sqlite3 cannot be used" in done.stderr
+
+
+def test_a_second_ctrl_c_does_not_break_off_the_end():
+    before = {number: signal.getsignal(number) for number in ENDING}
+    try:
+        for number in ENDING:
+            signal.signal(number, stop_once)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        for number in ENDING:
+            signal.raise_signal(number)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def run(**variables: str) -> subprocess.CompletedProcess[str]:

@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 
 from accounts.choices import Scope
+from accounts.models import Account
 from accounts.tests.rest import Rest
 from signaling.live.commands import CommandRefused
 
@@ -73,6 +74,12 @@ def test_who_may_call_for_several_accounts_says_for_which(live, people, root):
     for account in ("beta.example", str(people.beta.pk)):
         assert root.post("calls", {**WANTED, "account": account}).status == 201
     assert {given["account_id"] for _, given in live.link.given} == {str(people.beta.pk)}
+
+
+def test_who_may_call_for_every_account_names_none_when_there_is_one_alone(live, people, root):
+    Account.objects.exclude(pk=people.alpha.pk).delete()
+    assert root.post("calls", WANTED).status == 201
+    assert live.link.given[0][1]["account_id"] == str(people.alpha.pk)
 
 
 def test_a_token_of_one_account_calls_for_that_one(live, people):

@@ -22,6 +22,8 @@ from switchboard.welcome import seed, show
 
 READY_TIMEOUT_S = 60.0
 POLL_S = 0.2
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""The signals that end the command."""
 
 CHILDREN = {
     "rtpmanager": ["runrtp"],
@@ -48,8 +50,8 @@ class Command(BaseCommand):
         _migrate()
         credentials = None if options["no_demo"] else seed()
         supervisor = Supervisor(children(), str(Path(sys.argv[0]).resolve()))
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, _stop)
+        for number in ENDING:
+            signal.signal(number, stop_once)
         try:
             supervisor.start()
             self._wait_until_ready(supervisor)
@@ -126,5 +128,8 @@ def wanted_ports() -> list[WantedPort]:
     ]
 
 
-def _stop(number: int, frame: object) -> None:
+def stop_once(number: int, frame: object) -> None:
+    """End the command; a second Ctrl-C does not break off the orderly end, which is bounded in time."""
+    for each in ENDING:
+        signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt
