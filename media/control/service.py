@@ -96,6 +96,13 @@ class RtpManagerService:
     async def play_audio(self, request: pb.PlayAudioRequest, context: Context) -> None:
         """Play a prompt and report on it until it ends; when the caller goes away, the prompt is stopped."""
         events: asyncio.Queue[PlaybackChanged] = asyncio.Queue()
+        is_over = False
+
+        def listen(event: PlaybackChanged) -> None:
+            nonlocal is_over
+            is_over = event.state.is_final
+            events.put_nowait(event)
+
         session_id, play_id = request.session_id, request.play_id
         try:
             self._manager.play(
@@ -104,7 +111,7 @@ class RtpManagerService:
                 request.file,
                 repeat=request.repeat,
                 progress_s=progress_s(request, DEFAULT_PROGRESS_S),
-                listener=events.put_nowait,
+                listener=listen,
             )
         except MediaError as error:
             await abort(context, error)
@@ -117,7 +124,9 @@ class RtpManagerService:
                 if event.state.is_final:
                     return
         finally:
-            self._manager.stop_playback(session_id, play_id)
+            # A retry under the same id may play by now.
+            if not is_over:
+                self._manager.stop_playback(session_id, play_id)
 
 
 async def abort(context: Context, error: MediaError) -> None:

@@ -149,6 +149,18 @@ async def test_a_prompt_stops_when_its_caller_goes_away(served, stub):
     await until(lambda: served.engine.named("stop"))
 
 
+async def test_a_retry_that_takes_the_place_of_a_prompt_plays_to_its_end(served, stub):
+    await answered(stub)
+    served.prompts.at_hand["greeting"] = Clip()
+    request = pb.PlayAudioRequest(session_id=A, play_id="p", file="greeting", request_id="r1")
+    first = stub.PlayAudio(request)
+    await until(lambda: served.engine.named("play"))
+    retry = stub.PlayAudio(request)
+    assert [event.state async for event in first] == [pb.PLAYBACK_STATE_STOPPED]
+    served.engine.happen("play_completed", A, "p")
+    assert [event.state async for event in retry] == [pb.PLAYBACK_STATE_COMPLETED]
+
+
 async def test_play_audio_refuses_an_unknown_session(stub):
     call = stub.PlayAudio(pb.PlayAudioRequest(session_id="x", play_id="p", file="f"))
     error = await refusal(call.read())
