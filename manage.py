@@ -12,6 +12,8 @@ ROLE_OF_COMMAND = {
     "runapi": "signaling",
     "runrtp": "rtpmanager",
     "runui": "ui",
+    "runjobs": "ui",
+    "runcdr": "cdr",
     "switchboard": "all",
 }
 """Commands that take the variables of a role as flags."""

@@ -49,11 +49,19 @@ class Variable:
     roles: tuple[str, ...]
     accepted: str
     secret: bool = False
+    address: bool = False
+    """Whether a secret is an address, which need not hold a password and may stand on a command line."""
 
     @property
     def flag(self) -> str:
         """The command-line flag of the variable: ``--rtp-port-min`` for ``RTP_PORT_MIN``."""
         return "--" + self.name.lower().replace("_", "-")
+
+    @property
+    def flags(self) -> dict[str, str]:
+        """All its flags, each with the variable that it sets: a secret's names its file, since command lines are seen."""
+        from_file = {f"{self.flag}-file": f"{self.name}_FILE"} if self.secret else {}
+        return from_file if self.secret and not self.address else {self.flag: self.name, **from_file}
 
 
 class Registry:
@@ -73,13 +81,16 @@ class Registry:
         """Return the variable as text; an empty one counts as unset."""
         return self._read(name, default, str, "any text", help=help, roles=roles)
 
-    def secret(self, name: str, default: str = "", *, help: str, roles: Iterable[str] = ()) -> str:
+    def secret(
+        self, name: str, default: str = "", *, help: str, roles: Iterable[str] = (), address: bool = False
+    ) -> str:
         """Return a secret from ``NAME`` or from the file that ``NAME_FILE`` names (its trailing newline is cut).
 
         Raises:
             BadVariable: both are set, or the file cannot be read.
         """
-        self._declare(name, default, help, roles, f"any text, or {name}_FILE naming a file", secret=True)
+        accepted = f"any text, or {name}_FILE naming a file"
+        self._declare(name, default, help, roles, accepted, secret=True, address=address)
         self.secrets[name] = self._read_secret(name) or default
         return self.secrets[name]
 
@@ -252,10 +263,10 @@ class Registry:
             raise BadVariable(name, raw, accepted) from error
 
     def _declare(
-        self, name: str, default: str, help: str, roles: Iterable[str], accepted: str, *, secret: bool = False
+        self, name: str, default: str, help: str, roles: Iterable[str], accepted: str, **kind: bool
     ) -> None:
         self.variables[name] = Variable(
-            name=name, default=default, help=help, roles=tuple(roles), accepted=accepted, secret=secret
+            name=name, default=default, help=help, roles=tuple(roles), accepted=accepted, **kind
         )
 
 
@@ -286,7 +297,7 @@ def flags_to_environ(argv: list[str], environ: MutableMapping[str, str], roles: 
 
 DJANGO_FLAGS = frozenset(
     {"--help", "--version", "--verbosity", "--settings", "--pythonpath", "--traceback", "--no-color"}
-    | {"--force-color", "--skip-checks", "--json", "--no-demo", "--exit-with-parent"}
+    | {"--force-color", "--skip-checks", "--json", "--no-demo", "--exit-with-parent", "--until-empty"}
 )
 """Flags that are Django's or a command's own and set no variable."""
 
@@ -295,8 +306,7 @@ def add_flags(parser: argparse.ArgumentParser, registry: Registry, role: str) ->
     """Declare on ``parser`` the flag of every variable of ``role`` (their values were read before, see above)."""
     group = parser.add_argument_group("settings (each is also an environment variable)")
     for variable in registry.variables.values():
-        if not variable.secret and (role in variable.roles or role == ALL_ROLES):
+        if role in variable.roles or role == ALL_ROLES:
             shown = f" (default: {variable.default})" if variable.default else ""
-            group.add_argument(
-                variable.flag, metavar=variable.name, help=(variable.help + shown).replace("%", "%%")
-            )
+            for flag, name in variable.flags.items():
+                group.add_argument(flag, metavar=name, help=(variable.help + shown).replace("%", "%%"))

@@ -10,6 +10,7 @@ from switchboard.settings.base import EVERY_ROLE, SIGNALING, UI, VAR_DIR, env
 
 DATABASE_URL = env.secret(
     "DATABASE_URL",
+    address=True,
     roles=EVERY_ROLE,
     help="postgres://user:password@host:5432/switchboard; unset: an SQLite file in VAR_DIR",
 )

@@ -70,6 +70,7 @@ CDR_METRICS_PORT = env.integer(
 
 NATS_URL = env.secret(
     "NATS_URL",
+    address=True,
     roles=(SIGNALING, CDR_CONSUMER),
     help="nats://host:4222, several separated by commas: events are published there, and call records go through "
     "JetStream to `manage.py runcdr`, which stores them; unset: the signaling node stores them itself",

@@ -87,16 +87,19 @@ def test_flags_of_other_commands_stay_alone():
     assert environ == {}
 
 
-def test_a_parser_gets_the_flags_of_its_role_and_no_secret():
+def test_a_parser_gets_the_flags_of_its_role_and_no_secret_itself():
     registry = Registry({})
     registry.port("PORT", 5060, help="SIP port, 100% sure", roles=["signaling"])
     registry.port("UI_PORT", 3000, help="", roles=["ui"])
     registry.secret("KEY", help="", roles=["signaling"])
+    registry.secret("URL", help="", roles=["signaling"], address=True)
     parser = argparse.ArgumentParser()
     add_flags(parser, registry, "signaling")
     assert "--port" in parser.format_help()
     assert "--ui-port" not in parser.format_help()
-    assert "--key" not in parser.format_help()
+    assert "--key-file KEY_FILE" in parser.format_help()
+    assert "--key KEY" not in parser.format_help()
+    assert "--url URL" in parser.format_help() and "--url-file URL_FILE" in parser.format_help()
     everything = argparse.ArgumentParser()
     add_flags(everything, registry, ALL_ROLES)
     assert "--ui-port" in everything.format_help()

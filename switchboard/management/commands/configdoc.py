@@ -12,7 +12,8 @@ INTRODUCTION = """# Configuration
 
 Every setting is an environment variable, and a flag of the command that uses it: `RTP_PORT_MIN` is `--rtp-port-min`.
 A value that cannot be used stops the start with one line that names the variable, the value and what is accepted
-(exit code 2). A secret can also come from a file: `SECRET_KEY_FILE=/run/secrets/key`.
+(exit code 2). A secret can also come from a file: `SECRET_KEY_FILE=/run/secrets/key`, or `--secret-key-file`; on a command line, which
+others on the machine see, it has no other flag, unless it is an address (`--database-url`, `--nats-url`).
 
 This page is generated from the code: `make docs`.
 """
