@@ -50,7 +50,7 @@ from signaling.node import SipNode
 from signaling.pickup.keeper import JournalStore, StateKeeper
 from signaling.pickup.reconnect import Reconnect
 from signaling.pickup.redis_store import RedisStore
-from signaling.pickup.restore import PickUp, Surroundings, goes_on
+from signaling.pickup.restore import PickUp, Surroundings, goes_on, tell_cut_off
 from signaling.pickup.state import describe
 from signaling.reception import Reception
 from signaling.registrar import Registrar
@@ -235,14 +235,13 @@ class SignalingApp:
             DirectoryInUse: another process has the CDR journal.
         """
         cut_off = await asyncio.to_thread(self.journal.open, self._goes_on)
-        for record in cut_off:
-            log.warning("call.cut_off", call_id=record.call_id, caller=record.caller_number)
         if self.nats is not None:
             self.nats.start()
         self.writer.start()
         # Early, so that health tells what a start waits for.
         await self.live.start()
         await self.directory.start()
+        tell_cut_off(cut_off, self.directory)
         await self._restore_bindings()
         if self.sharing is not None:
             await self.sharing.start()

@@ -10,9 +10,10 @@ Invariant: a verb that raises changed nothing, except that an engine failure lea
 from __future__ import annotations
 
 import asyncio
-import logging
 import secrets
 from collections.abc import Callable
+
+import structlog
 
 from media.control.addresses import AddressBook
 from media.control.admission import Admission
@@ -39,7 +40,7 @@ from media.control.session import MediaSession
 from media.control.session_states import SessionInput, SessionState
 from media.control.supervision import Supervisor
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class SessionManager:
@@ -335,7 +336,7 @@ class SessionManager:
                 self._playbacks.on_engine_event(name, session_id, *rest)
 
     def _fail(self, detail: str) -> None:
-        log.critical("%s", detail)
+        log.critical(detail)
         self._is_healthy = False
         self.on_fatal(detail)
 
@@ -344,9 +345,10 @@ class SessionManager:
         for session, silent_s in due.silent:
             self.emit(session.owner, MediaInactive(session.session_id, int(silent_s * 1000)))
         for session_id in due.expired:
-            owner = self.sessions[session_id].owner
-            log.warning("session %s expired: no RTP, and nobody ended it", session_id)
-            self.emit(owner, SessionExpired(session_id, self.destroy(session_id)))
+            session = self.sessions[session_id]
+            facts = {"call_id": session.call_id, "leg": session.leg, "session_id": session_id}
+            log.warning("session expired: no RTP, and nobody ended it", **facts)
+            self.emit(session.owner, SessionExpired(session_id, self.destroy(session_id)))
         self._sweep_timer = self._loop.call_later(self._supervisor.sweep_s, self._sweep)
 
     # --- Inside ---------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import structlog
 
+from cdrs.record import CallRecord
 from cdrs.recovery import OpenCall, cut_off
 from signaling.calls.call import Call
 from signaling.calls.manager import CallManager
@@ -73,6 +74,23 @@ class Surroundings:
     reconnect: Reconnect
 
 
+def tell_cut_off(records: Iterable[CallRecord], directory: Directory) -> None:
+    """Log the calls that an earlier process left and that do not go on."""
+    for record in records:
+        log.warning("call.cut_off", **_facts(record, directory), caller=record.caller_number)
+
+
+def _facts(record: CallRecord, directory: Directory) -> dict[str, str]:
+    """Return what each line about a call says; whatever a record says, nothing is raised."""
+    account_id = str(record.account_id or "")
+    account = directory.account(account_id)
+    return {
+        "call_id": str(record.call_id),
+        "account": account_id if account is None else account.domain,
+        "leg": "A",
+    }
+
+
 class PickUp:
     """The calls that this process has from an earlier one.
 
@@ -93,7 +111,8 @@ class PickUp:
             try:
                 self._restored.append(self._restore(left))
             except Exception as error:  # noqa: BLE001 - whatever was kept of one call, the node must start
-                log.warning("call.not_picked_up", call_id=left.record.call_id, error=repr(error))
+                facts = _facts(left.record, self._around.directory)
+                log.warning("call.not_picked_up", **facts, error=repr(error))
                 _unwatched(self._around.services.journal.call_ended(cut_off(left)))
 
     def go_on(self) -> None:

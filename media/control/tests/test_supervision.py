@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
+from structlog.testing import capture_logs
 
 from media.control.local_description import LocalDescription
 from media.control.media_events import SessionExpired
@@ -139,8 +140,11 @@ def test_a_new_remote_ends_the_silence(world):
 async def test_an_orphan_is_ended_by_the_node_itself():
     node = Node(inactivity_s=0.02, orphan_factor=1.0)
     node.connect()
-    node.engine.happen("inactive", A)
-    await until(lambda: A not in node.manager.sessions)
+    with capture_logs() as lines:
+        node.engine.happen("inactive", A)
+        await until(lambda: A not in node.manager.sessions)
+    (line,) = lines
+    assert (line["session_id"], set(line) >= {"call_id", "leg"}) == (A, True)
     kinds = [type(event) for _, event in node.events]
     assert kinds[-1] is SessionExpired
     assert list(node.engine.sessions) == [B]

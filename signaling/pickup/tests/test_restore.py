@@ -8,6 +8,7 @@ from base64 import b64encode
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from cdrs.record import EndReason, HangupBy
 from media.control.errors import ErrorCode, Reason
@@ -20,7 +21,7 @@ from signaling.legs.tests.line import PHONE, TO_NODE, TO_PHONE
 from signaling.location import BindingEvent
 from signaling.mediapool import MediaError
 from signaling.pickup import restore as restore_module
-from signaling.pickup.restore import goes_on
+from signaling.pickup.restore import goes_on, tell_cut_off
 from signaling.pickup.state import describe
 from signaling.pickup.tests.node import NOW, Node, left_open, leg, record, session, state
 from signaling.sip import Flow, Headers, SipRequest, SipUri
@@ -221,7 +222,12 @@ async def test_a_route_goes_on_with_the_action_that_ran():
     ],
 )
 async def test_what_cannot_be_restored_is_cut_off_and_leaves_nothing_behind(node, kept):
-    await going_on(node, kept)
+    with capture_logs() as lines:
+        await going_on(node, kept)
+    told = [line for line in lines if line["event"] == "call.not_picked_up"]
+    assert told and all(
+        line["call_id"] and line["account"] == "acme.test" and line["leg"] == "A" for line in told
+    )
     (ended,) = node.world.journal.ended
     assert (ended.hangup_cause, ended.end_time) == (EndReason.ERROR, NOW - 5)
     assert ended.metadata == {"cut_off": True}
@@ -320,3 +326,12 @@ async def test_a_bye_that_did_not_reach_a_phone_is_sent_when_it_connects_again(n
     node.reconnect.binding_changed(BindingEvent.REGISTERED, registered("bob-id"))
     await node.settle()
     assert [request.call_id for request in sent_to_phone(node, "BYE")] == ["call-B"]
+
+
+def test_calls_that_do_not_go_on_are_told_with_call_account_and_leg(node):
+    with capture_logs() as lines:
+        tell_cut_off([left_open().record, left_open(account_id=None).record], node.directory)
+    assert [(line["event"], line["account"], line["leg"]) for line in lines] == [
+        ("call.cut_off", "acme.test", "A"),
+        ("call.cut_off", "", "A"),
+    ]
