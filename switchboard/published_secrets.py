@@ -30,3 +30,11 @@ def refuse(secrets: Mapping[str, str]) -> None:
             "a secret of your own, not a published one (ALLOW_DEV_SECRETS=true admits those for trying out)"
         )
         raise BadVariable(name, "…", accepted)
+
+
+def warn(secrets: Mapping[str, str]) -> None:
+    """Log that published secrets are in use: for roles that start without Django's checks, which say it otherwise."""
+    import structlog
+
+    if names := published(secrets):
+        structlog.get_logger("switchboard.secrets").warning("published secrets in use", variables=names)

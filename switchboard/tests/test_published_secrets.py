@@ -57,3 +57,17 @@ def test_trying_out_is_possible_and_warned_of(switch):
     assert ended.returncode == 0
     assert "switchboard.W001" in ended.stderr
     assert "SECRET_KEY" in ended.stderr
+
+
+@pytest.mark.parametrize("command", ["runsip", "runrtp"])
+def test_roles_that_start_without_checks_warn_too(command, tmp_path):
+    nowhere = {
+        "GRPC_BIND": "192.0.2.1",
+        "METRICS_BIND": "192.0.2.1",
+        "SIP_METRICS_PORT": "9",
+        "VAR_DIR": str(tmp_path),
+    }
+    ended = run(command, GRPC_TOKEN="switchboard-dev-token", ALLOW_DEV_SECRETS="true", **nowhere)
+    assert ended.returncode == 1, ended.stderr
+    (line,) = [line for line in ended.stderr.splitlines() if "published secrets in use" in line]
+    assert "GRPC_TOKEN" in line and "switchboard-dev-token" not in ended.stderr

@@ -18,7 +18,7 @@ from django.db import connections
 
 from media.control.config import RtpConfig
 from media.control.security import GrpcSecurity
-from switchboard import env, logs
+from switchboard import env, logs, published_secrets
 from switchboard.metrics.numbers import LagMeter
 from switchboard.metrics.server import CannotServe, serve_metrics
 
@@ -45,6 +45,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until a signal; exit 1 with one line when that is not possible."""
         logs.configure(settings.LOGLEVEL, settings.LOG_FORMAT)
+        published_secrets.warn(settings.ENV.secrets)
         config = config_from_settings()
         # What is alive now lives until the end: the collector need not look at it again and again.
         gc.freeze()

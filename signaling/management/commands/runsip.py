@@ -17,7 +17,7 @@ from signaling.app import SignalingApp
 from signaling.config import SignalingConfig
 from signaling.live.child import ApiChild, api_command, http_probe
 from signaling.transport.errors import ListenError
-from switchboard import env, logs
+from switchboard import env, logs, published_secrets
 from switchboard.metrics.server import CannotServe, serve_metrics
 from switchboard.readiness import reachable
 
@@ -40,6 +40,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         logs.configure(settings.LOGLEVEL, settings.LOG_FORMAT)
+        published_secrets.warn(settings.ENV.secrets)
         config = SignalingConfig.from_settings(settings)
         calm_garbage_collector()
         try:
