@@ -47,7 +47,7 @@ class RegistrarConfig:
         """Return what the settings say."""
         return cls(
             min_expires_s=settings.REGISTRATION_MIN_S,
-            default_expires_s=settings.REGISTRATION_DEFAULT_S,
+            default_expires_s=min(settings.REGISTRATION_DEFAULT_S, settings.REGISTRATION_MAX_S),
             max_expires_s=settings.REGISTRATION_MAX_S,
             max_bindings=settings.MAX_BINDINGS_PER_AOR,
         )

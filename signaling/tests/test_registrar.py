@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The registrar: what each REGISTER changes, and what it is answered (RFC 3261 10.3)."""
 
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -367,3 +369,13 @@ def test_no_sequence_exceeds_the_bounds_or_shows_what_expired(sequence, max_bind
             assert set(listed(response)) == alive
         else:
             assert after == before
+
+
+def test_a_phone_that_asks_for_no_time_gets_no_more_than_the_longest():
+    given_settings = SimpleNamespace(
+        REGISTRATION_MIN_S=60,
+        REGISTRATION_DEFAULT_S=3600,
+        REGISTRATION_MAX_S=600,
+        MAX_BINDINGS_PER_AOR=10,
+    )
+    assert RegistrarConfig.from_settings(given_settings).default_expires_s == 600

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """SIP: listener, transports, transactions, registrar, authentication, and what a source may do."""
 
+from switchboard.env import BadVariable
 from switchboard.settings.base import RTPMANAGER, SIGNALING, env
 
 # --- SIP ----------------------------------------------------------------------------------------------------------
@@ -112,6 +113,10 @@ REGISTRATION_DEFAULT_S = env.integer(
 REGISTRATION_MAX_S = env.integer(
     "REGISTRATION_MAX_S", 3600, minimum=1, roles=[SIGNALING], help="Longest registration granted, in seconds"
 )
+if REGISTRATION_MAX_S < REGISTRATION_MIN_S:
+    raise BadVariable(
+        "REGISTRATION_MAX_S", str(REGISTRATION_MAX_S), f"at least REGISTRATION_MIN_S ({REGISTRATION_MIN_S})"
+    )
 MAX_BINDINGS_PER_AOR = env.integer(
     "MAX_BINDINGS_PER_AOR", 10, minimum=1, maximum=100, roles=[SIGNALING], help="Most bindings of one AOR"
 )

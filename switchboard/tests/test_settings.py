@@ -39,6 +39,7 @@ def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         ({"UI_BACKENDS": "local=http://"}, "UI_BACKENDS='http://'"),
         ({"SIGNALING_API_URL": "http://"}, "SIGNALING_API_URL='http:"),
         ({"REDIS_ADDR": "redis"}, "REDIS_ADDR='redis'"),
+        ({"REGISTRATION_MIN_S": "100", "REGISTRATION_MAX_S": "99"}, "REGISTRATION_MAX_S='99'"),
         ({"GRPC_TLS_CERT": "/tls/cert.pem"}, "GRPC_TLS_CERT='/tls/cert.pem'"),
     ],
 )
@@ -71,6 +72,14 @@ def test_probes_are_answered_whatever_hosts_are_allowed():
 def test_a_bad_flag_is_named_like_its_variable():
     ended = run("runsip", "--port", "99999")
     assert (ended.returncode, "PORT='99999'" in ended.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("flag", ["--database-url", "--nats-url"])
+def test_an_address_that_may_hold_a_password_has_a_flag_all_the_same(flag):
+    ended = run("runsip", flag, "mysql://user:hunter2@host")
+    assert (ended.returncode, flag[2:].upper().replace("-", "_") in ended.stderr) == (2, True)
+    assert "hunter2" not in ended.stderr
+    assert flag in run("runsip", "--help").stdout
 
 
 def test_a_database_password_is_not_shown_in_the_error():
