@@ -54,6 +54,7 @@ _BY_STATUS: Final[Mapping[tuple[str, int], Explanation]] = {
         "Check the number in the dialplan's simulator.",
     ),
     ("unavailable", 408): _SILENT,
+    ("timeout", 408): _SILENT,
     ("unavailable", 480): Explanation(
         "No phone of the called user is registered, or the user is disabled.",
         "Look at the registrations; a phone whose password or domain is wrong is not among them.",
@@ -78,7 +79,7 @@ _BY_STATUS: Final[Mapping[tuple[str, int], Explanation]] = {
     ),
 }
 _BY_CAUSE: Final[Mapping[str, Explanation]] = {
-    "timeout": _SILENT,
+    "timeout": Explanation("Nobody answered within the longest time before an answer (MAX_RINGING_S)."),
     "unavailable": Explanation("The called side could not be reached."),
     "media_error": Explanation("There was no way to send audio that both sides know."),
     "error": _CANNOT_SAY,

@@ -105,6 +105,7 @@ def test_a_call_that_went_as_calls_go_is_not_explained(made: CDR) -> None:
         (call(hangup_cause="unavailable", sip_status=410), "could not be reached"),
         (call(hangup_cause="media_error", sip_status=488), "no codec in common"),
         (call(hangup_cause="unavailable", sip_status=408), "did not answer at all"),
+        (call(hangup_cause="timeout", disposition="NO_ANSWER", sip_status=480), "MAX_RINGING_S"),
         (call(hangup_cause="timeout", disposition="NO_ANSWER", sip_status=408), "did not answer at all"),
         (call(hangup_cause="busy", disposition="BUSY", sip_status=486), "busy"),
         (answered(hangup_cause="media_error", hangup_by="system"), "No audio came"),
