@@ -50,6 +50,11 @@ class StaffAdmin(PlatformAdmin, DjangoUserAdmin):
     list_display = ("username", "first_name", "last_name", "is_active", "works_for", "is_superuser")
     list_filter = ("is_active", "is_staff", "is_superuser")
     filter_horizontal = ()
+    # The theme's own is empty, and hides that of Django.
+    add_fieldsets = (
+        (None, {"fields": ("username", "usable_password", "password1", "password2")}),
+        ("Access", {"fields": ("is_staff", "is_superuser")}),
+    )
     fieldsets = (
         (None, {"fields": ("username", "password")}),
         ("Person", {"fields": ("first_name", "last_name", "email")}),

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User as Login
 from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
@@ -238,6 +239,24 @@ def test_the_only_account_is_filled_in(admin_client: Client) -> None:
 )
 def test_pages_open(admin_client: Client, page: str) -> None:
     assert admin_client.get(reverse(f"admin:{page}")).status_code == 200
+
+
+def test_a_login_is_added_with_what_its_form_shows(admin_client: Client) -> None:
+    page = admin_client.get(reverse("admin:auth_user_add"))
+    names = {"username", "usable_password", "password1", "password2", "is_staff"}
+    text = page.content.decode()
+    assert all(f'name="{name}"' in text for name in names)
+    form = {
+        "username": "erin",
+        "usable_password": "true",
+        "password1": "correct horse",
+        "password2": "correct horse",
+        "is_staff": "on",
+    }
+    response = admin_client.post(reverse("admin:auth_user_add"), form)
+    assert response.status_code == 302
+    assert Client().login(request=page.wsgi_request, username="erin", password="correct horse")
+    assert Login.objects.get(username="erin").is_staff
 
 
 @pytest.mark.parametrize("page", QUERIES)
