@@ -81,7 +81,7 @@ def test_the_python_examples_work(environ: dict[str, str], stack: Stack, sipp: S
 
 
 def test_the_examples_of_the_event_stream_work(environ: dict[str, str], stack: Stack, tmp_path: Path) -> None:
-    (listen,) = blocks("events.md", "sh")
+    listen, _nats = blocks("events.md", "sh")
     (script,) = blocks("events.md", "python")
     base = environ["URL"].removesuffix("/api/v1")
     commands = [["bash", "-ec", f"exec {listen}"], [sys.executable, "-uc", script]]
