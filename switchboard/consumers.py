@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """``/ws/live``: keeps an open dashboard current.
 
-Sends ``{"now": seconds, "parts": {name: HTML}}`` with what changed, at most twice a second. Invariant: before every
-message the login is looked up anew (at most a second old), so that who logs out or loses a role sees no more.
+Sends ``{"now": seconds, "parts": {name: HTML}, "notices": [{"text", "page"}]}`` with what changed and what
+people did, at most twice a second. Invariant: before every message the login is looked up anew (at most a second old), so
+that who logs out or loses a role sees no more.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import asyncio
 import contextlib
 import json
 import time
+from collections import deque
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,11 +29,14 @@ from accounts.choices import Permission
 from accounts.tenancy import NOBODY, Access, access_of
 from switchboard.dashboard.backends import Picture
 from switchboard.dashboard.fragments import fragments
+from switchboard.dashboard.notices import Notice, shared_notices
 from switchboard.dashboard.watch import shared_watch
 
 GAP_S = 0.5
 """Between two messages to one page."""
 ACCESS_AGE_S = 1.0
+MAX_NOTICES = 20
+"""Newest notices that wait for the next message."""
 CLOSED_LOGIN = 4401
 CLOSED_FORBIDDEN = 4403
 CLOSED_BLIND = 4503
@@ -44,6 +50,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def connect(self) -> None:
         self._sent: dict[str, str] = {}
+        self._notices: deque[Notice] = deque(maxlen=MAX_NOTICES)
         self._access, self._asked_at = NOBODY, float("-inf")
         if not same_origin(self.scope):
             await self.close()
@@ -67,8 +74,10 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _show(self) -> None:
         if not await self._allowed():
             return
-        watch = shared_watch()
+        watch, notices = shared_watch(), shared_notices()
         news = watch.join()
+        heard = self._hears(news)
+        notices.join(heard)
         try:
             while True:
                 await news.wait()
@@ -78,7 +87,23 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 await self._tell(watch.pictures)
                 await asyncio.sleep(GAP_S)
         finally:
+            notices.leave(heard)
             watch.leave(news)
+
+    def _hears(self, news: asyncio.Event) -> Callable[[Notice], None]:
+        """Return what takes notices, from any thread, for the next message."""
+        loop = asyncio.get_running_loop()
+
+        def keep(notice: Notice) -> None:
+            self._notices.append(notice)
+            news.set()
+
+        def hear(notice: Notice) -> None:
+            # A loop that is closed has no page any more.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(keep, notice)
+
+        return hear
 
     async def _allowed(self) -> bool:
         """Look at the login again and hang up on who may see nothing any more."""
@@ -94,10 +119,16 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         return False
 
     async def _tell(self, pictures: list[Picture]) -> None:
-        parts = await database_sync_to_async(fragments)(pictures, self._access, ticking=True)
+        access = self._access
+        parts = await database_sync_to_async(fragments)(pictures, access, ticking=True) if pictures else {}
         changed = {name: html for name, html in parts.items() if self._sent.get(name) != html}
-        self._sent = parts
-        await self.send(json.dumps({"now": time.time(), "parts": changed}))
+        self._sent |= parts
+        message: dict[str, Any] = {"now": time.time(), "parts": changed}
+        heard = [self._notices.popleft() for _ in range(len(self._notices))]
+        notices = [{"text": each.text, "page": each.page} for each in heard if each.may_be_seen_by(access)]
+        if notices:
+            message["notices"] = notices
+        await self.send(json.dumps(message))
 
     def _session_key(self) -> str:
         return str(self.scope.get("cookies", {}).get(settings.SESSION_COOKIE_NAME, ""))

@@ -23,6 +23,7 @@ from switchboard.dashboard import backends
 from switchboard.dashboard.backends import PULSE, Backend
 from switchboard.dashboard.board import manager
 from switchboard.dashboard.http_client import BackendProblem
+from switchboard.dashboard.notices import drained, shared_notices
 from switchboard.dashboard.views import answer, backend_named
 
 log = structlog.get_logger("switchboard.dashboard")
@@ -80,6 +81,7 @@ def _act(request: Any, backend: Backend, node_id: str) -> HttpResponse:
     except BackendProblem as problem:
         return answer(request, 409 if problem.status == 409 else 502, f"{backend.name}: {problem}")
     text = DONE[act].format(node_id)
+    shared_notices().post(drained(person, node_id, act, request.POST.get("page", "")))
     log.info("dashboard.rtp_manager", act=act, rtp_manager=node_id, node=backend.name, person=person)
     LogEntry.objects.create(
         user=request.user,

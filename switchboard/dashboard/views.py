@@ -16,6 +16,7 @@ from accounts.choices import Permission
 from accounts.tenancy import access_of
 from switchboard.dashboard import backends
 from switchboard.dashboard.http_client import BackendProblem
+from switchboard.dashboard.notices import hung_up, shared_notices
 
 log = structlog.get_logger("switchboard.dashboard")
 
@@ -46,6 +47,7 @@ def hang_up(request: HttpRequest) -> HttpResponse:
             return answer(request, 404, GONE)
         return answer(request, 502, f"{server}: {problem}")
     log.info("dashboard.hung_up", call_uuid=wanted, node=server, person=person)
+    shared_notices().post(hung_up(person, call, request.POST.get("page", "")))
     return answer(request, 200, "The call was hung up.")
 
 

@@ -57,6 +57,16 @@ def _caches() -> dict[str, dict[str, Any]]:
 
 
 CACHES = _caches()
+CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
+    "notices": {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+    if REDIS_ADDR is None
+    else {
+        "BACKEND": "switchboard.dashboard.redis_layer.ImpatientLayer",
+        # JSON: what is read from Redis is data. Nothing is kept for a replica that is gone.
+        "CONFIG": {"prefix": "notices:", "expiry": 10, "group_expiry": 60, "serializer_format": "json"},
+    }
+}
+"""What the replicas of the ui tell each other. None is called `default`, or each WebSocket would hang on Redis."""
 
 CDR_METRICS_PORT = env.integer(
     "CDR_METRICS_PORT",

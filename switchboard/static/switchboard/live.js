@@ -7,7 +7,11 @@
   const state = root.querySelector(".board-state");
   const stateText = root.querySelector(".board-state-text");
   const said = root.querySelector(".board-said");
+  const notices = root.querySelector(".board-notices");
   const SILENCE_MS = 8000;
+  const NOTICE_MS = 8000;
+  const MOST_NOTICES = 4;
+  const page = Math.random().toString(36).slice(2);
   let ahead = Date.now() / 1000 - Number(root.dataset.now);
   let wait = 500;
   let socket = null;
@@ -50,16 +54,27 @@
     if (same.length) same[same.length - 1].focus();
   };
 
+  const notify = (text) => {
+    const notice = document.createElement("p");
+    notice.className = "board-notice";
+    notice.textContent = text;
+    notices.append(notice);
+    while (notices.children.length > MOST_NOTICES) notices.firstElementChild.remove();
+    setTimeout(() => notice.remove(), NOTICE_MS);
+  };
+
   const connect = () => {
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
     socket = new WebSocket(`${scheme}//${location.host}${root.dataset.live}`);
     heard = Date.now();
     socket.onmessage = (message) => {
-      const { now, parts } = JSON.parse(message.data);
+      const { now, parts, notices: heardOf = [] } = JSON.parse(message.data);
       ahead = Date.now() / 1000 - now;
       heard = Date.now();
       wait = 500;
       for (const name of Object.keys(parts)) put(name, parts[name]);
+      // The page that something was done on is told its outcome by the answer.
+      for (const each of heardOf) if (each.page !== page) notify(each.text);
       tick();
       show("live", "Live");
     };
@@ -83,6 +98,7 @@
   };
 
   const send = async (form, body, refused) => {
+    body.set("page", page);
     try {
       const answer = await fetch(form.action, {
         method: "POST", body, headers: { Accept: "application/json" }, credentials: "same-origin",
