@@ -2,19 +2,25 @@
 """Pictures of every page, in light, in dark and 390 px wide: ``python -m tests.screenshots [DIRECTORY]``.
 
 The few that the documentation shows go to ``docs/images``, all of them to DIRECTORY (default ``var/screenshots``).
-Ends with 1 and the names of the pages that are wider than their window.
+Ends with 1 and the names of the pages that are wider than their window, or of which there is no picture.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
+import django
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, resolve
 from playwright.sync_api import Browser, Page
 
 from switchboard.dashboard.tests.fake_node import fake_node
@@ -25,36 +31,93 @@ from tests.webui import PASSWORD, chromium, log_in, run_module, url_of
 PAGES = {
     "dashboard": "",
     "rtp-manager": "rtp-manager?server=east&node=rtp-2",
+    "rtp-manager-active": "rtp-manager?server=east&node=rtp-1",
     "calls": "cdrs/cdr/",
     "call": "cdrs/cdr/ >> table tbody a",
     "report": "cdrs/cdr/report/",
     "export": "cdrs/cdr/export/",
+    "calls-none": "cdrs/cdr/?q=nobody",
+    "report-none": "cdrs/cdr/report/?from=2020-01-01&to=2020-01-02",
     "users": "accounts/user/",
     "user": "accounts/user/ >> #result_list tbody th a",
     "user-add": "accounts/user/add/",
     "user-phone": "accounts/user/ >> #result_list tbody th a >> .panel-tabs a:last-child",
     "user-setup": "accounts/user/ >> #result_list tbody th a >> .panel-tabs a:last-child >> button[name=new_password]",
     "user-history": "accounts/user/ >> #result_list tbody th a >> a[href$='/history/']",
+    "user-version": "accounts/user/ >> #result_list tbody th a >> a[href$='/history/'] >> #change-history a",
+    "user-delete": "accounts/user/ >> #result_list tbody th a >> a[href$='/delete/']",
+    "users-new-passwords": "accounts/user/ >> ACTION set_new_passwords",
+    "users-delete": "accounts/user/ >> ACTION delete_selected",
     "accounts": "accounts/account/",
     "account": "accounts/account/ >> #result_list tbody th a",
+    "account-add": "accounts/account/add/",
+    "account-history": "accounts/account/ >> #result_list tbody th a >> a[href$='/history/']",
+    "account-version": "accounts/account/ >> #result_list tbody th a >> a[href$='/history/'] >> #change-history a",
+    "account-delete": "accounts/account/ >> #result_list tbody th a >> a[href$='/delete/']",
     "memberships": "accounts/membership/",
+    "membership": "accounts/membership/ >> #result_list tbody th a",
+    "membership-add": "accounts/membership/add/",
+    "membership-history": "accounts/membership/ >> #result_list tbody th a >> a[href$='/history/']",
+    "membership-delete": "accounts/membership/ >> #result_list tbody th a >> a[href$='/delete/']",
     "tokens": "accounts/apitoken/",
     "token-add": "accounts/apitoken/add/",
+    "token": "accounts/apitoken/ >> #result_list tbody th a",
+    "token-history": "accounts/apitoken/ >> #result_list tbody th a >> a[href$='/history/']",
+    "token-delete": "accounts/apitoken/ >> #result_list tbody th a >> a[href$='/delete/']",
     "routes": "dialplan/route/",
     "route": "dialplan/route/ >> a[href*='demo-users/change']",
     "route-json": "dialplan/route/ >> #result_list tbody th a >> .panel-tabs a:nth-child(2)",
     "route-history": "dialplan/route/ >> a[href*='demo-users/change'] >> a[href$='/history/']",
     "route-version": "dialplan/route/ >> a[href*='demo-users/change'] >> a[href$='/history/'] >> #change-history a",
     "route-mistake": "dialplan/route/add/ >> button[name=_save]",
+    "route-delete": "dialplan/route/ >> #result_list tbody th a >> a[href$='/delete/']",
     "simulator": "dialplan/route/simulate/?number=1002&caller=1001",
     "routes-transfer": "dialplan/route/transfer/",
     "prompts": "media/prompt/",
     "prompt": "media/prompt/ >> #result_list tbody th a",
     "prompt-add": "media/prompt/add/",
+    "prompt-history": "media/prompt/ >> #result_list tbody th a >> a[href$='/history/']",
+    "prompt-version": "media/prompt/ >> #result_list tbody th a >> a[href$='/history/'] >> #change-history a",
+    "prompt-delete": "media/prompt/ >> #result_list tbody th a >> a[href$='/delete/']",
     "registrations": "signaling/registration/",
+    "registration": "signaling/registration/ >> #result_list tbody th a",
     "logins": "auth/user/",
+    "login-person": "auth/user/ >> #result_list tbody th a",
+    "login-add": "auth/user/add/",
+    "login-password": "auth/user/ >> #result_list tbody th a >> a[href$='/password/']",
+    "login-history": "auth/user/ >> #result_list tbody th a >> a[href$='/history/']",
+    "login-delete": "auth/user/ >> #result_list tbody th a >> a[href$='/delete/']",
+    "failed-logins": "axes/accessattempt/",
+    "failed-login": "axes/accessattempt/ >> #result_list tbody th a",
+    "failed-login-delete": "axes/accessattempt/ >> #result_list tbody th a >> a[href$='/delete/']",
+    "log-of-logins": "axes/accesslog/",
+    "log-of-login": "axes/accesslog/ >> #result_list tbody th a",
+    "own-password": "password_change/",
+    "own-password-changed": "password_change/done/",
+    "app": "accounts/",
+    "console": "../api/docs/",
 }
-"""Name → path under ``/admin/``; after each ``>>`` the first link or button to press there."""
+"""Name → path under ``/admin/``; after each ``>>`` the first link or button to press there, or an action for a row."""
+WITHOUT_A_PICTURE = {
+    *("admin:jsi18n", "admin:autocomplete", "admin:search", "admin:view_on_site", "admin:logout"),
+    *("admin:accounts_user_setup_light", "admin:dialplan_route_order", "admin:dialplan_route_export"),
+    *("admin:cdrs_cdr_export_csv", "admin:cdrs_cdr_export_progress", "admin:media_prompt_audio"),
+    *("admin:cdrs_cdr_add", "admin:cdrs_cdr_delete", "admin:cdrs_cdr_history"),
+    *("admin:signaling_registration_add", "admin:signaling_registration_delete"),
+    *(
+        "admin:signaling_registration_history",
+        "admin:axes_accessattempt_history",
+        "admin:axes_accesslog_history",
+    ),
+    *("admin:axes_accessattempt_add", "admin:axes_accesslog_add", "admin:axes_accesslog_delete"),
+}
+"""No pages of their own, or of what is never changed by hand."""
+CHOOSE_ACTION = """action => {
+  const form = document.querySelector("#changelist-form");
+  form.querySelector(".action-select").checked = true;
+  form.querySelector("select[name=action]").value = action;
+  form.submit();
+}"""
 LOOKS = {"": (1280, 980, "light"), "-dark": (1280, 980, "dark"), "-mobile": (390, 844, "light")}
 SHOWN = {
     "dashboard",
@@ -72,6 +135,7 @@ SHOWN = {
 }
 WHOLE = {"user-setup"}
 """Those of them that show the whole page, however long."""
+ACTION = "ACTION "
 SETTLED_MS = 1200
 
 
@@ -109,33 +173,67 @@ def showcase() -> Iterator[Stack]:
 
 
 def main() -> int:
-    """Take the pictures; return 1 when a page is wider than its window."""
+    """Take the pictures; return 1 when a page is wider than its window, or has no picture."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "switchboard.settings")
+    django.setup()
     target = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "var" / "screenshots")
     target.mkdir(parents=True, exist_ok=True)
     with showcase() as stack, chromium() as browser:
-        wide = [name for look in LOOKS for name in _take(browser, stack, look, target)]
+        _fail_to_log_in(browser, stack)
+        shown: set[str] = set()
+        wide = [name for look in LOOKS for name in _take(browser, stack, look, target, shown)]
     images = ROOT / "docs" / "images"
     images.mkdir(exist_ok=True)
     for name in SHOWN:
         shutil.copy(target / f"{name}.png", images)
     for name in wide:
         print(f"{name} is wider than its window")
-    return 1 if wide else 0
+    forgotten = admin_pages() - shown - WITHOUT_A_PICTURE
+    for name in sorted(forgotten):
+        print(f"{name} has no picture")
+    return 1 if wide or forgotten else 0
 
 
-def _take(browser: Browser, stack: Stack, look: str, target: Path) -> Iterator[str]:
-    """Take all pages in one look; yields the names of those that are too wide."""
+def admin_pages() -> set[str]:
+    """Return the names of all pages of the admin."""
+    found = {f"admin:{pattern.name}" for pattern in _patterns(admin.site.urls[0]) if pattern.name}
+    return found | {"rtp-manager"}
+
+
+def _patterns(patterns: Any) -> Iterator[URLPattern]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from _patterns(pattern.url_patterns)
+        else:
+            yield pattern
+
+
+def _fail_to_log_in(browser: Browser, stack: Stack) -> None:
+    """Leave something in the lists of logins."""
+    page = browser.new_page()
+    page.goto(f"{url_of(stack)}/admin/")
+    page.fill("#id_username", "mallory")
+    page.fill("#id_password", "wrong")
+    with page.expect_navigation():
+        page.get_by_role("button", name="Log in").click()
+    page.close()
+
+
+def _take(browser: Browser, stack: Stack, look: str, target: Path, shown: set[str]) -> Iterator[str]:
+    """Take all pages in one look; yields the names of those that are too wide, adds to `shown` what they are of."""
     width, height, scheme = LOOKS[look]
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
     page = context.new_page()
     page.goto(f"{url_of(stack)}/admin/")
     page.screenshot(path=target / f"login{look}.png")
+    shown.add("admin:login")
     log_in(page, stack)
     page.close()
     for name, path in PAGES.items():
         # A page of its own for each: one that loads itself again would get in the way of the next.
         page = context.new_page()
         _open(page, f"{url_of(stack)}/admin/", path)
+        shown.add(resolve(urlsplit(page.url).path).view_name)
         whole = f"{name}{look}" not in SHOWN - WHOLE
         page.screenshot(path=target / f"{name}{look}.png", full_page=whole)
         if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
@@ -149,7 +247,10 @@ def _open(page: Page, base: str, path: str) -> None:
     page.goto(base + address)
     for pressed in presses:
         with page.expect_navigation():
-            page.locator(pressed).first.evaluate("element => element.click()")
+            if pressed.startswith(ACTION):
+                page.evaluate(CHOOSE_ACTION, pressed.removeprefix(ACTION))
+            else:
+                page.locator(pressed).first.evaluate("element => element.click()")
     page.wait_for_timeout(SETTLED_MS)
 
 
