@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from django.conf import settings
+from rest_framework.exceptions import ParseError
 from rest_framework.parsers import MultiPartParser
 
 from switchboard.api_errors import TooLarge
@@ -24,11 +25,14 @@ class UploadParser(MultiPartParser):
         """Return fields and files.
 
         Raises:
-            ParseError: it is no such form.
+            ParseError: it is no such form, or one without any field: Django passes over parts that it cannot read.
             TooLarge: it is over the limit.
         """
         request = (parser_context or {})["request"]
         length = request.META.get("CONTENT_LENGTH") or "0"
         if int(length) > settings.PROMPT_MAX_BYTES + FIELDS_BYTES:
             raise TooLarge(f"A sound file has at most {settings.PROMPT_MAX_BYTES} bytes.")
-        return super().parse(stream, media_type, parser_context)
+        form = super().parse(stream, media_type, parser_context)
+        if not form.data and not form.files:
+            raise ParseError("The form has no field that could be read.")
+        return form

@@ -2,6 +2,7 @@
 """Prompts in REST: upload, rules, listening."""
 
 import pytest
+from django.test import Client
 
 from accounts.tests.people import make_people
 from accounts.tests.rest import Rest
@@ -64,6 +65,17 @@ def test_a_bad_upload_is_refused_at_its_field(rest, people, form, field, says):
     answer = rest.upload("prompts", form)
     assert answer.status == 400
     assert says in answer.body["fields"][field][0]
+
+
+@pytest.mark.parametrize(
+    "part", [b"[]", b'Content-Disposition: form-data; name="name"\r\n\r\n', b"", b"\r\n\r\n"]
+)
+def test_a_form_without_anything_that_can_be_read_is_refused(people, part):
+    prompt = make_prompt("hours", people.alpha)
+    headers = {"authorization": f"Bearer {people.token('alice')}"}
+    body, kind = b"--b\r\n" + part + b"--b--\r\n", "multipart/form-data; boundary=b"
+    answer = Client().generic("PATCH", f"/api/v1/prompts/{prompt.pk}", body, kind, headers=headers)
+    assert (answer.status_code, answer.json()["error"]) == (400, "The form has no field that could be read.")
 
 
 def test_a_file_over_the_limit_is_refused(rest, settings):
