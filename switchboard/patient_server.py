@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Daphne that waits for slow readers: an application may send no faster than the other side takes it.
+"""Daphne that waits: an application may send no faster than the other side takes it, and reads a body piece by piece.
 
 Daphne hands every piece of a response to Twisted at once, which keeps what the network does not take yet; the download
 of a large file over a slow line would so fill the memory. Here ``await send(…)`` returns when there is room again.
+
+A body that came whole lies in a file of Twisted's; Daphne would put all of it into a queue at once. Here it is read as
+the application asks for it.
 
 Invariant: of one response no more than Twisted's own limit (64 KiB) and one piece wait to be sent.
 """
@@ -10,14 +13,18 @@ Invariant: of one response no more than Twisted's own limit (64 KiB) and one pie
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from io import BytesIO
+from typing import IO, Any, Final
 
+from daphne import http_protocol
 from daphne.http_protocol import WebRequest
 from daphne.server import Server
 from twisted.internet.interfaces import IPushProducer
-from twisted.web import http
 from zope.interface import implementer
 
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+PIECE_BYTES: Final = 1 << 16
 STALLED_S: Final = 60.0
 """A reader that takes nothing for so long is given up."""
 
@@ -47,16 +54,63 @@ class Valve:
         self._room.set()
 
 
-def leave_forms_to_django() -> None:
-    """Keep Twisted from taking forms with files apart too, into memory, at ten times their size, for nobody."""
-    http._getMultiPartArgs = lambda content, content_type: {}  # type: ignore[assignment]
+class Request(WebRequest):  # type: ignore[misc]
+    """A request whose form Twisted leaves to Django: it would read all of it, and take it apart at ten times its size."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs, parsePOSTFormSubmission=False)
 
 
-leave_forms_to_django()
+# Daphne makes its requests of the class of this name.
+http_protocol.WebRequest = Request
+
+
+class Body:
+    """What an application receives: a body out of its file, then whatever Daphne has to tell.
+
+    Args:
+        content: the whole body; closed when it was read.
+        receive: gives what Daphne put into its queue, at first an empty body.
+    """
+
+    def __init__(self, content: IO[bytes], receive: Receive) -> None:
+        self._content: IO[bytes] | None = content
+        self._receive = receive
+
+    async def __call__(self) -> dict[str, Any]:
+        """Return the next message."""
+        if self._content is None:
+            return await self._receive()
+        piece = self._content.read(PIECE_BYTES)
+        if len(piece) == PIECE_BYTES:
+            return {"type": "http.request", "body": piece, "more_body": True}
+        self._content.close()
+        self._content = None
+        message = await self._receive()
+        return {**message, "body": piece} if message["type"] == "http.request" else message
 
 
 class PatientServer(Server):  # type: ignore[misc]
-    """Daphne's server, whose responses flow as fast as they are read."""
+    """Daphne's server, whose responses flow as fast as they are read, and whose requests as fast as they are wanted."""
+
+    application: Any
+
+    def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
+        """Start the application for a request; a large body is handed to it piece by piece."""
+        content = getattr(protocol, "content", None)
+        if scope["type"] != "http" or content is None or isinstance(content, BytesIO):
+            return super().create_application(protocol, scope)
+        protocol.content = BytesIO()
+        whole: Any = self.application
+
+        async def application(scope: dict[str, Any], receive: Receive, send: Any) -> None:
+            await whole(scope=scope, receive=Body(content, receive), send=send)
+
+        self.application = application
+        try:
+            return super().create_application(protocol, scope)
+        finally:
+            self.application = whole
 
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
         """Send a message, then wait until there is room for another one."""

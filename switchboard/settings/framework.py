@@ -93,6 +93,8 @@ STATIC_ROOT = VAR_DIR / "static"
 WHITENOISE_USE_FINDERS = True
 LOGGING_CONFIG = None
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+# Larger ones lie in temporary files: the ui role has 128 MiB.
+FILE_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 SESSION_COOKIE_NAME = "switchboard_session"
 # A message may hold a new SIP password: it lives in the reader's cookie until it is shown, never in the database.
 MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"

@@ -3,16 +3,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import io
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from typing import IO
+from types import SimpleNamespace
+from typing import IO, Any
 
 import pytest
+from daphne.http_protocol import HTTPFactory
+from twisted.internet.testing import StringTransport
+from twisted.web.http_headers import Headers
 
+from switchboard.patient_server import PIECE_BYTES as READ_BYTES
+from switchboard.patient_server import Body
 from tests.postgres import free_port
 
 PIECES, PIECE_BYTES = 300, 100_000
@@ -103,12 +111,34 @@ def test_little_is_sent_to_a_reader_that_takes_nothing_and_it_is_given_up(serve:
         assert sent_until_over(served.told) < PIECES / 3
 
 
-def test_forms_with_files_are_not_taken_apart_before_django_does_it():
-    from twisted.web import http
+def test_forms_with_files_are_not_taken_apart_before_django_does_it() -> None:
+    factory = HTTPFactory(SimpleNamespace(protocol_connected=lambda protocol: None))
+    channel = factory.buildProtocol(None)
+    channel.makeConnection(StringTransport())
+    request = channel.requestFactory(channel._channel, False)
+    request.requestHeaders = Headers({"Content-Type": ["multipart/form-data; boundary=a"]})
+    request.content = io.BytesIO()
+    request.content.write(b'--a\r\nContent-Disposition: form-data; name="file"\r\n\r\nsound\r\n--a--\r\n')
+    request.process = lambda: None
+    request.requestReceived(b"POST", b"/?x=1", b"HTTP/1.1")
+    assert request.args == {b"x": [b"1"]}
 
-    from switchboard.patient_server import leave_forms_to_django
 
-    leave_forms_to_django()
+@pytest.mark.parametrize("size", [0, 1, READ_BYTES, READ_BYTES + 1, 3 * READ_BYTES])
+async def test_a_large_body_is_read_as_it_is_asked_for_and_then_the_end_is_told(size: int) -> None:
+    content = io.BytesIO(bytes(size))
+    queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    queue.put_nowait({"type": "http.request", "body": b"", "more_body": False})
+    queue.put_nowait({"type": "http.disconnect"})
+    receive = Body(content, queue.get)
+    got = 0
+    while (message := await receive())["more_body"]:
+        assert content.tell() == (got := got + len(message["body"]))
+    assert got + len(message["body"]) == size and content.closed
+    assert await receive() == {"type": "http.disconnect"}
 
-    body = b'--a\r\nContent-Disposition: form-data; name="file"\r\n\r\nsound\r\n--a--\r\n'
-    assert http._getMultiPartArgs(body, b"multipart/form-data; boundary=a") == {}
+
+async def test_who_went_away_before_the_end_of_the_body_was_read_is_told_of() -> None:
+    queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    queue.put_nowait({"type": "http.disconnect"})
+    assert await Body(io.BytesIO(b"x"), queue.get)() == {"type": "http.disconnect"}
