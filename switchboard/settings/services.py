@@ -130,6 +130,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
 """The periodic jobs; `switchboard.jobs` says who does them. Times of day are those of ``TIME_ZONE``."""
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celery-beat")
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# For ever: Redis may be away for longer than the hundred attempts of Celery take.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
