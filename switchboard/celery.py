@@ -15,7 +15,7 @@ from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab, schedule
-from celery.signals import setup_logging, worker_ready
+from celery.signals import beat_embedded_init, setup_logging, worker_ready
 from django.apps import apps
 
 from switchboard.env import BadVariable
@@ -31,7 +31,7 @@ except BadVariable as error:
     sys.stderr.write(f"{error}\n")
     sys.exit(2)
 
-from switchboard import logs
+from switchboard import logs, parents
 from switchboard.jobs.schedule import Daily, Every, Schedule
 from switchboard.redis_url import redis_url
 
@@ -75,6 +75,14 @@ def _log(loglevel: Any = None, **others: Any) -> None:
 @worker_ready.connect
 def _first_sign_of_life(**others: Any) -> None:
     app.send_task("switchboard.heartbeat", expires=LONGEST_WAIT_S)
+
+
+@beat_embedded_init.connect
+def _end_with_the_worker(**others: Any) -> None:
+    """Keep the schedule of a killed worker from going on beside that of the next one."""
+    follow = parents.die_with(os.getppid())
+    if follow is not None:
+        follow()
 
 
 @app.on_after_finalize.connect

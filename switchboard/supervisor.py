@@ -6,22 +6,20 @@ Invariant: no child outlives its parent, however that ends (on Linux): ports and
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from switchboard.parents import die_with
 
 RESTART_DELAY_S = 0.3
 LONGEST_DELAY_S = 10.0
 STABLE_S = 30.0
 """A child that ran this long is not in a crash loop: its next restart is quick again."""
 STOP_GRACE_S = 10.0
-PR_SET_PDEATHSIG = 1
-"""prctl(2): which signal a process gets when its parent dies."""
 
 
 @dataclass(slots=True)
@@ -94,19 +92,5 @@ class Supervisor:
             stdin=self._input,
             env=os.environ.copy(),
             start_new_session=True,
-            preexec_fn=None if self._input else _die_with(os.getpid()),
+            preexec_fn=None if self._input else die_with(os.getpid()),
         )
-
-
-def _die_with(parent: int) -> Callable[[], None] | None:
-    """Return what a child does before it becomes its program, so that it is asked to stop when its parent dies."""
-    if not sys.platform.startswith("linux"):
-        return None
-    prctl = ctypes.CDLL(None).prctl
-
-    def prepare() -> None:
-        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return prepare

@@ -80,6 +80,21 @@ def test_a_worker_with_its_beat_does_the_jobs_also_after_redis_came_back_empty(
         stack.wait_until(lambda: "cdrs.roll_up" in runs(stack), STARTED_S, "a job after the restart")
 
 
+def test_nothing_goes_on_of_a_worker_that_was_killed(own_stack: Stack) -> None:
+    stack = own_stack
+    command = [*CELERY, "worker", "-B"]
+    with (stack.var / "worker.log").open("ab") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=stack.environment(), stdout=log, stderr=log)
+    try:
+        stack.wait_until(lambda: HEARTBEAT in runs(stack), STARTED_S, "a sign of life")
+        children = _children(process.pid)
+        assert children, "its schedule is a process of its own"
+    finally:
+        process.kill()
+        process.wait()
+    stack.wait_until(lambda: not any(map(_alive, children)), 10, "its children end with it")
+
+
 def test_the_command_is_the_worker_where_there_is_redis(own_stack: Stack) -> None:
     stack = own_stack
     with worker(stack, "manage.py", "runjobs"):
@@ -94,11 +109,15 @@ def test_without_redis_the_ui_role_does_the_jobs_and_they_end_with_it(template: 
         stack.wait_until(lambda: "accounts.prune" in runs(stack), STARTED_S, "the jobs are done")
         with urlopen(f"{url_of(stack)}/health", timeout=5) as answer:
             assert json.load(answer) == {"status": "ok"}
-        (child,) = Path(f"/proc/{stack.pid('runui')}/task/{stack.pid('runui')}/children").read_text().split()
+        (child,) = _children(stack.pid("runui"))
         stack.kill("runui", signal.SIGKILL)
-        stack.wait_until(lambda: not _alive(int(child)), 10, "the jobs end with what started them")
+        stack.wait_until(lambda: not _alive(child), 10, "the jobs end with what started them")
     finally:
         stack.stop()
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _alive(pid: int) -> bool:
