@@ -7,9 +7,10 @@ Django's groups and model permissions are not shown: roles decide here.
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdminClass
 from django.contrib.auth.models import Group, User
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
 from accounts.admin_base import (
@@ -78,6 +79,13 @@ class StaffAdmin(PlatformAdmin, DjangoUserAdmin):
         """Ask for memberships when the login exists."""
         return () if obj is None else self.inlines
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Add what stands against a deletion: the log of what a login did would go along with it."""
+        deleted, counts, forbidden, protected = super().get_deleted_objects(objs, request)
+        logged = LogEntry.objects.filter(user__in=[login.pk for login in objs])
+        entries = logged.values_list("user__username").annotate(total=Count("pk")).order_by("user__username")
+        return deleted, counts, forbidden, [*protected, *(_kept(name, total) for name, total in entries)]
+
     @admin.display(description="Works for")
     def works_for(self, login: User) -> str:
         """Return the accounts and roles of a login."""
@@ -85,6 +93,13 @@ class StaffAdmin(PlatformAdmin, DjangoUserAdmin):
             return "every account"
         memberships: Any = getattr(login, "memberships").all()  # noqa: B009
         return ", ".join(f"{m.account} ({m.get_role_display().lower()})" for m in memberships) or "–"
+
+
+def _kept(name: str, entries: int) -> str:
+    return (
+        f"The log of what {name} did ({entries} {'entry' if entries == 1 else 'entries'}). "
+        "Deactivate the login instead: switch Active off on its page."
+    )
 
 
 @admin.register(Membership)

@@ -3,7 +3,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.admin.models import LogEntry
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User as Login
 from django.contrib.sessions.models import Session
 from django.test import Client
@@ -257,6 +257,25 @@ def test_a_login_is_added_with_what_its_form_shows(admin_client: Client) -> None
     assert response.status_code == 302
     assert Client().login(request=page.wsgi_request, username="erin", password="correct horse")
     assert Login.objects.get(username="erin").is_staff
+
+
+def test_a_login_that_did_something_is_deactivated_not_deleted(admin_client: Client) -> None:
+    erin = Login.objects.create(username="erin", is_staff=True)
+    LogEntry.objects.create(user=erin, action_flag=CHANGE, object_id="x", object_repr="RTP manager x")
+    one, selected = reverse("admin:auth_user_delete", args=[erin.pk]), reverse("admin:auth_user_changelist")
+    action = {"action": "delete_selected", "_selected_action": [erin.pk]}
+    asked = (admin_client.get(one), admin_client.post(selected, action))
+    for page in asked:
+        assert "The log of what erin did (1 entry). Deactivate the login instead" in page.content.decode()
+    for url, form in ((one, {}), (selected, action)):
+        admin_client.post(url, {**form, "post": "yes"})
+    assert LogEntry.objects.filter(user=erin).count() == 1
+
+
+def test_a_login_that_did_nothing_is_deleted(admin_client: Client) -> None:
+    erin = Login.objects.create(username="erin", is_staff=True)
+    admin_client.post(reverse("admin:auth_user_delete", args=[erin.pk]), {"post": "yes"})
+    assert not Login.objects.filter(username="erin").exists()
 
 
 @pytest.mark.parametrize("page", QUERIES)
