@@ -8,3 +8,8 @@ from django.templatetags.static import static
 def noscript_style(request: HttpRequest) -> str:
     """Return the style sheet that shows the pages where scripts are off."""
     return static("switchboard/noscript.css")
+
+
+def icon(request: HttpRequest) -> str:
+    """Return the picture that browsers show on the tab: they ask for one that is not there otherwise."""
+    return static("switchboard/icon.svg")

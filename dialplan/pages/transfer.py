@@ -25,6 +25,8 @@ class ExportForm(forms.Form):
 
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # The import has a field of the same name on the same page: a label must not lead to the other.
+        self.auto_id = "id_export_%s"
         self.fields["scope"] = ScopeField(request, Permission.VIEW_CONFIG, shared=True, label="Routes of")
 
 

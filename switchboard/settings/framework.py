@@ -142,6 +142,7 @@ UNFOLD = {
     "SITE_SUBHEADER": "Phone platform",
     "SITE_SYMBOL": "call",
     "SHOW_HISTORY": True,
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "switchboard.theme.icon"}],
     "STYLES": ["switchboard.theme.noscript_style"],
     "SIDEBAR": {"navigation": "switchboard.navigation.navigation"},
 }
