@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pictures of every page, in light, in dark and 390 px wide: ``python -m tests.screenshots [DIRECTORY]``.
 
-The few that the documentation shows go to ``docs/images``, all of them to DIRECTORY (default ``var/screenshots``).
+The few that the documentation explains go to ``docs/images``, small ones of all to ``docs/pages.md``, all of them to
+DIRECTORY (default ``var/screenshots``).
 Ends with 1 and the names of the pages that are wider than their window, or of which there is no picture.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
@@ -24,6 +26,7 @@ from django.urls import URLPattern, URLResolver, resolve
 from playwright.sync_api import Browser, Page
 
 from switchboard.dashboard.tests.fake_node import fake_node
+from tests import gallery
 from tests.showcase import drains, live_rows
 from tests.stack import ROOT, Stack, manage
 from tests.webui import PASSWORD, chromium, log_in, run_module, url_of
@@ -176,12 +179,17 @@ def main() -> int:
     """Take the pictures; return 1 when a page is wider than its window, or has no picture."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "switchboard.settings")
     django.setup()
-    target = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "var" / "screenshots")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.screenshots", description="Take pictures of every page."
+    )
+    parser.add_argument("directory", nargs="?", type=Path, default=ROOT / "var" / "screenshots")
+    target: Path = parser.parse_args().directory
     target.mkdir(parents=True, exist_ok=True)
     with showcase() as stack, chromium() as browser:
         _fail_to_log_in(browser, stack)
         shown: set[str] = set()
         wide = [name for look in LOOKS for name in _take(browser, stack, look, target, shown)]
+        gallery.write(browser, target, ["login", *PAGES], list(LOOKS))
     images = ROOT / "docs" / "images"
     images.mkdir(exist_ok=True)
     for name in SHOWN:
