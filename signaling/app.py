@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The signaling role put together: what is made from what, started and stopped in which order.
 
-It knows every part and does nothing itself. Invariant: SIP is served only after configuration, bindings and the
-journal are there, and it is the first to stop.
+It knows every part and does nothing itself; it is long because there are many, and one place tells how they fit.
+Invariant: SIP is served only after configuration, bindings and the journal are there, and it is the first to stop.
 """
 
 from __future__ import annotations

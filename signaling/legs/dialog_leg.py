@@ -2,6 +2,7 @@
 """What both kinds of SIP leg share once their dialog is up: BYE, new offers, application data.
 
 Invariant: at most one offer is open in a dialog (RFC 3264 section 4): a second one gets 491, ours or theirs.
+Long because offers, BYE and glare decide over one state, which is easier to follow in one place.
 """
 
 from __future__ import annotations
