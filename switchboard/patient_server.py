@@ -55,10 +55,23 @@ class Valve:
 
 
 class Request(WebRequest):  # type: ignore[misc]
-    """A request whose form Twisted leaves to Django: it would read all of it, and take it apart at ten times its size."""
+    """A request that ends when its application fails, and whose form Twisted leaves to Django.
+
+    Twisted would read all of a form, and take it apart at ten times its size.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs, parsePOSTFormSubmission=False)
+
+    def handle_exception(self, exception: BaseException) -> None:
+        """Answer 500 to a request whose application failed; when it failed amid the answer, close the connection.
+
+        The client sees so that its file is not whole. Daphne would raise, and end its look after applications with it.
+        """
+        if not self._response_started:
+            super().handle_exception(exception)
+        elif self.channel is not None:
+            self.channel.forceAbortClient()
 
 
 # Daphne makes its requests of the class of this name.

@@ -23,6 +23,8 @@ PIECE_BYTES: Final = 128 * 1024
 BOM: Final = b"\xef\xbb\xbf"
 """Tells spreadsheets that the file is UTF-8."""
 _CHUNK_ROWS: Final = 500
+SEARCH_S: Final = 300.0
+"""How long PostgreSQL may look for the next row of a search that few calls meet."""
 
 
 class Piece(NamedTuple):
@@ -53,7 +55,8 @@ def _copied(calls: QuerySet[CDR]) -> Iterator[Piece]:
     statement = f"COPY (SELECT {expressions} FROM ({inner}) AS c ({names})) TO STDOUT (FORMAT csv)"  # noqa: S608 - constants and Django's own SQL
     connection.ensure_connection()
     data, rows = bytearray(), 0
-    with connection.connection.cursor() as cursor, cursor.copy(statement, params) as copy:
+    driver = connection.connection
+    with driver.unhurried(SEARCH_S), driver.cursor() as cursor, cursor.copy(statement, params) as copy:
         # The server sends one message for each row.
         for line in copy:
             data += line

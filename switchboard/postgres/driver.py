@@ -8,6 +8,8 @@ open and says nothing, for ever. Invariant: a connection that waited in vain is 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 import psycopg
@@ -74,6 +76,23 @@ class BoundedConnection(psycopg.Connection[_Row_co]):
             return super().execute(query, *args, **kwargs)
         finally:
             self.answer_timeout_s = usual
+
+    @contextmanager
+    def unhurried(self, answer_timeout_s: float) -> Iterator[None]:
+        """Make a transaction in which one statement may last as long as its reader likes, as a download does.
+
+        Args:
+            answer_timeout_s: longest silence of the server within it, in seconds; a connection without a limit keeps none.
+        """
+        usual = self.answer_timeout_s
+        with self.transaction():
+            super().execute("SET LOCAL statement_timeout = 0")
+            if usual is not None:
+                self.answer_timeout_s = max(usual, answer_timeout_s)
+            try:
+                yield
+            finally:
+                self.answer_timeout_s = usual
 
 
 def bounded(answer_timeout_s: float | None) -> type[BoundedConnection[Any]]:

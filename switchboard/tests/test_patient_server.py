@@ -35,7 +35,12 @@ async def application(scope, receive, send):
     print("begun", flush=True)
     await receive()
     gone = asyncio.ensure_future(receive())
+    if scope["path"] == "/fails":
+        raise ValueError("before the answer")
     await send({{"type": "http.response.start", "status": 200, "headers": []}})
+    if scope["path"] == "/breaks":
+        await send({{"type": "http.response.body", "body": b"a beginning", "more_body": True}})
+        raise ValueError("amid the answer")
     for number in range({PIECES}):
         await send({{"type": "http.response.body", "body": b"x" * {PIECE_BYTES}, "more_body": True}})
         await asyncio.sleep(0)
@@ -65,11 +70,11 @@ class Served:
         assert self.told.readline() == "ready\n"
 
     @contextlib.contextmanager
-    def request(self) -> Iterator[socket.socket]:
+    def request(self, path: str = "/") -> Iterator[socket.socket]:
         """Send a request whose answer is not read yet."""
-        with socket.create_connection(("127.0.0.1", self.port)) as client:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=20.0) as client:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-            client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            client.sendall(b"GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" % path.encode())
             assert self.told.readline() == "begun\n"
             yield client
 
@@ -109,6 +114,20 @@ def test_little_is_sent_to_a_reader_that_takes_nothing_and_it_is_given_up(serve:
     with served.request():
         # What the kernel's buffers on both sides hold, and no more.
         assert sent_until_over(served.told) < PIECES / 3
+
+
+def test_a_request_ends_when_its_application_fails_and_so_does_each_after_it(serve: type[Served]) -> None:
+    served = serve(30.0)
+    for _ in range(2):
+        with served.request("/breaks") as client:
+            received = client.recv(65536)
+            # Cut off: neither the end that chunks have, nor silence.
+            with contextlib.suppress(ConnectionResetError):
+                while data := client.recv(65536):
+                    received += data
+            assert b"a beginning" in received and not received.endswith(b"0\r\n\r\n")
+        with served.request("/fails") as client:
+            assert client.recv(65536).startswith(b"HTTP/1.1 500 ")
 
 
 def test_forms_with_files_are_not_taken_apart_before_django_does_it() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db import InterfaceError, OperationalError
 
+from switchboard.postgres import driver
 from switchboard.postgres.base import DatabaseWrapper
 from tests.postgres import PostgresServer, postgres_server  # noqa: F401 - a fixture
 
@@ -93,6 +94,30 @@ def test_the_server_gives_up_first_and_the_connection_stays(connect: Connect) ->
     assert "statement timeout" in fails(wrapper, "SELECT pg_sleep(5)")
     kept = wrapper.connection
     assert ask(wrapper) == 42 and wrapper.connection is kept
+
+
+def test_a_download_may_last_longer_than_other_statements_and_its_connection_is_as_before_after_it(
+    connect: Connect,
+) -> None:
+    wrapper = connect(options="-c statement_timeout=300", answer_timeout=0.5)
+    wrapper.ensure_connection()
+    with wrapper.connection.unhurried(10.0):
+        assert took(lambda: ask(wrapper, "SELECT 1 FROM pg_sleep(0.8)")) > 0.7
+    assert wrapper.connection.answer_timeout_s == 0.5
+    assert "statement timeout" in fails(wrapper, "SELECT pg_sleep(5)")
+
+
+def test_a_server_that_freezes_amid_a_download_is_given_up(
+    connect: Connect,
+    postgres_server: PostgresServer,  # noqa: F811
+) -> None:
+    wrapper = connect()
+    wrapper.ensure_connection()
+    begun = time.monotonic()
+    given_up = pytest.raises(driver.OperationalError, match="has not answered")
+    with given_up, wrapper.connection.unhurried(1.5), postgres_server.frozen():
+        wrapper.connection.execute("SELECT 1")
+    assert 1.4 < time.monotonic() - begun < 4
 
 
 def test_a_pool_reuses_its_connections(connect: Connect) -> None:
