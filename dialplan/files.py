@@ -56,12 +56,20 @@ def read_document(path: Path) -> DialplanDocument:
         DialplanError: it holds no valid document.
     """
     with path.open("rb") as handle:
-        data = handle.read(MAX_DOCUMENT_BYTES + 1)
+        return parse_bytes(handle.read(MAX_DOCUMENT_BYTES + 1))
+
+
+def parse_bytes(data: bytes) -> DialplanDocument:
+    """Read a document from the content of a file, which may begin with a byte order mark.
+
+    Raises:
+        DialplanError: it holds no valid document.
+    """
     return parse_document_json(data.removeprefix(BYTE_ORDER_MARK))
 
 
 def import_document(
-    document: DialplanDocument, account: Account | None, *, replace: bool = False
+    document: DialplanDocument, account: Account | None, *, replace: bool = False, dry_run: bool = False
 ) -> ImportResult:
     """Write the routes of a document into one scope.
 
@@ -69,13 +77,16 @@ def import_document(
         document: its routes are created, or updated by id.
         account: the scope; None for the routes of every account.
         replace: also delete the routes of the scope that the document does not hold.
+        dry_run: only tell what it would do; nothing is written.
 
     Raises:
         DialplanError: an id belongs to a route of another scope, or a prompt does not exist; nothing was written.
     """
     with transaction.atomic():
         obsolete = Route.objects.filter(account=account) if replace else Route.objects.none()
-        return _write(document, account, obsolete, origin=None)
+        result = _write(document, account, obsolete, origin=None)
+        transaction.set_rollback(dry_run)
+    return result
 
 
 def import_watched(document: DialplanDocument, path: Path) -> ImportResult:

@@ -16,6 +16,7 @@ from accounts.api.import_views import UserImportView
 from accounts.api.me import MeView
 from accounts.api.views import AccountViewSet, TokenViewSet, UserViewSet
 from cdrs.api.views import CallListView, CallView
+from dialplan.api.documents import ExportView, ImportView
 from dialplan.api.views import RouteViewSet, SimulateView
 from media.api.views import PromptViewSet
 from signaling.registrations_api import RegistrationViewSet
@@ -50,6 +51,8 @@ class ConsoleView(SpectacularSwaggerView):
 urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/users/import", UserImportView.as_view(), name="users-import"),
     path("v1/dialplan/simulate", SimulateView.as_view(), name="dialplan-simulate"),
+    path("v1/dialplan/import", ImportView.as_view(), name="dialplan-import"),
+    path("v1/dialplan/export", ExportView.as_view(), name="dialplan-export"),
     path("v1/cdrs", CallListView.as_view(), name="cdrs"),
     path("v1/cdrs/<uuid:pk>", CallView.as_view(), name="cdr"),
     path("v1/me", MeView.as_view(), name="me"),

@@ -1,17 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The engine's own JSON schema of a route's columns, for OpenAPI, so that the description cannot drift."""
+"""The engine's own JSON schema of documents and routes, for OpenAPI, so that the description cannot drift."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from dialplan.engine import RouteDocument
+from dialplan.engine import RouteDocument, json_schema
 
 
 def column_schema(name: str) -> dict[str, Any]:
     """Return the schema of a field of a route, with every reference written out."""
     document = RouteDocument.model_json_schema()
     schema: dict[str, Any] = _resolved(document["properties"][name], document.get("$defs", {}))
+    return schema
+
+
+def document_schema() -> dict[str, Any]:
+    """Return the schema of a dialplan document, with every reference written out."""
+    document = json_schema()
+    definitions = document.pop("$defs", {})
+    schema: dict[str, Any] = _resolved(document, definitions)
     return schema
 
 

@@ -7,14 +7,13 @@ import json
 from typing import Any
 
 from django import forms
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
 from accounts.choices import Permission
 from accounts.models import Account
-from dialplan.engine import DialplanError, parse_document_json
+from dialplan.engine import DialplanError
 from dialplan.engine.reading import MAX_DOCUMENT_BYTES
-from dialplan.files import BYTE_ORDER_MARK, ImportResult, export_document, import_document
+from dialplan.files import ImportResult, export_document, import_document, parse_bytes
 from dialplan.pages.scopes import SHARED, ScopeField, may_share
 
 
@@ -102,8 +101,5 @@ def context(request: HttpRequest) -> dict[str, Any]:
 
 
 def _run(given: dict[str, Any], *, only_check: bool) -> ImportResult:
-    document = parse_document_json(given["data"].removeprefix(BYTE_ORDER_MARK))
-    with transaction.atomic():
-        result = import_document(document, given["scope"], replace=given["replace"])
-        transaction.set_rollback(only_check)
-    return result
+    document = parse_bytes(given["data"])
+    return import_document(document, given["scope"], replace=given["replace"], dry_run=only_check)

@@ -63,6 +63,13 @@ def test_it_checks_without_writing(file: Path) -> None:
     assert not Route.objects.exists()
 
 
+def test_a_dry_run_tells_what_would_be_done(file: Path) -> None:
+    Route.objects.create(id="old", name="n", pattern="1", actions=[{"type": "echo"}])
+    said = run("dialplan", "load", file, "--replace", "--dry-run")
+    assert said == ("Routes: 2 created, 0 updated, 0 unchanged, 1 deleted (a dry run: nothing was stored)\n")
+    assert [one.id for one in Route.objects.all()] == ["old"]
+
+
 def test_it_reads_standard_input(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(file.read_bytes())))
     run("loaddialplan", "-")
@@ -107,6 +114,21 @@ def test_a_dump_of_an_account_holds_nobody_elses_routes(file: Path) -> None:
     run("loaddialplan", file, "--account", "alpha.example")
     assert json.loads(run("dumpdialplan"))["routes"] == []
     assert len(json.loads(run("dumpdialplan", "--account", "alpha.example"))["routes"]) == 2
+
+
+def test_a_dump_of_the_shared_routes_tells_on_the_side_where_more_are(file: Path) -> None:
+    make_account("alpha.example")
+    err = io.StringIO()
+    run("loaddialplan", file)
+    run("dumpdialplan", stderr=err)
+    assert err.getvalue() == ""
+    Route.objects.update(account=Account.objects.get(domain="alpha.example"))
+    assert json.loads(run("dumpdialplan", stderr=err))["routes"] == []
+    hint = "These are the routes of every account. Accounts with more: alpha.example (--account).\n"
+    assert err.getvalue() == hint
+    err.truncate(0)
+    run("dumpdialplan", "--account", "alpha.example", stderr=err)
+    assert hint not in err.getvalue()
 
 
 def test_a_dump_of_broken_rows_is_refused() -> None:

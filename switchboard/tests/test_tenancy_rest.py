@@ -63,6 +63,10 @@ OPERATIONS: dict[str, Operation] = {
     "DELETE prompts/{id}": Operation(CHANGE, "media.Prompt"),
     "GET prompts/{id}/audio": Operation(VIEW, "media.Prompt"),
     "POST dialplan/simulate": Operation(VIEW, body={"number": "1"}),
+    "POST dialplan/import": Operation(
+        CHANGE, body={"routes": [{"id": "new", "name": "x", "pattern": "1", "actions": ECHO}]}
+    ),
+    "GET dialplan/export": Operation(VIEW),
     "GET tokens": Operation(TOKENS),
     "POST tokens": Operation(TOKENS, body={"name": "x", "scopes": ["read"]}),
     "GET tokens/{id}": Operation(TOKENS, "accounts.ApiToken"),
@@ -72,8 +76,11 @@ OPERATIONS: dict[str, Operation] = {
     "GET cdrs": Operation(CALLS),
     "GET cdrs/{id}": Operation(CALLS, "cdrs.CDR"),
 }
+DOCUMENTS = ("dialplan/import", "dialplan/export")
+"""The account stands in the query, as the body is a document."""
 SINGLE = [name for name, operation in OPERATIONS.items() if operation.model]
 PLURAL = [name for name in OPERATIONS if name not in SINGLE]
+LISTS = [name for name in PLURAL if name.startswith("GET ") and name not in ("GET me", "GET dialplan/export")]
 
 
 @pytest.fixture
@@ -94,6 +101,8 @@ def call(rest: Rest, name: str, world: World, owner: str) -> Answer:
         form = {"name": "new", "file": wav_file(), **({"account": str(account.pk)} if account else {})}
         return rest.upload(path, form)
     body = operation.body
+    if path in DOCUMENTS:
+        return rest(method.lower(), path, body, **({"account": str(account.pk)} if account else {}))
     if method == "POST" and account is not None and path != "accounts":
         body = {**body, "account": str(account.pk)}
     return rest(method.lower(), path, body)
@@ -162,13 +171,19 @@ def test_nobody_sees_or_changes_rows_of_another_account(world: World, name: str,
     assert fingerprint() == before
 
 
-@pytest.mark.parametrize("name", [name for name in PLURAL if name.startswith("GET ") and name != "GET me"])
+@pytest.mark.parametrize("name", LISTS)
 def test_each_list_holds_the_own_rows(world: World, name: str) -> None:
     for person in NAMES:
         if needed(name) in MAY[person]:
             answer = call(Rest(world.people.token(person)), name, world, "platform")
             assert MARKS[own(person)] in str(answer.body)
             assert (MARKS[other(person)] in str(answer.body)) == (person == "root")
+
+
+def test_an_export_holds_the_routes_of_the_account_that_is_asked_for(world: World) -> None:
+    for person, owner in (("alice", "alpha"), ("charlie", "beta"), ("root", "alpha"), ("root", "beta")):
+        answer = call(Rest(world.people.token(person)), "GET dialplan/export", world, owner)
+        assert [route["id"] for route in answer.body["routes"]] == [f"r-{owner}"]
 
 
 @pytest.mark.parametrize("name", [name for name in SINGLE if OPERATIONS[name].model == "dialplan.Route"])

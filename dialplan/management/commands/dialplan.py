@@ -37,10 +37,11 @@ class Command(NounCommand):
         parser.add_argument("file", help="The document; - reads standard input")
         add_account(parser, "Domain of the account; default: routes of every account")
         parser.add_argument("--replace", action="store_true", help="Also delete routes that it does not hold")
+        parser.add_argument("--dry-run", action="store_true", help="Only tell what would be done")
 
     def do_load(self, options: dict[str, Any]) -> None:
         """Import a document."""
-        flags = [f"--{name}" for name in ("replace", "json") if options[name]]
+        flags = [f"--{name}" for name in ("replace", "dry-run", "json") if options[name.replace("-", "_")]]
         account = ["--account", options["account"]] if options["account"] else []
         call_command(
             "loaddialplan", options["file"], *account, *flags, stdout=self.stdout, stderr=self.stderr

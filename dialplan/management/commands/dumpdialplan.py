@@ -9,9 +9,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from accounts.models import Account
 from dialplan.engine import DialplanError, json_schema
 from dialplan.files import export_document
 from dialplan.management.scope import find_account, refused
+
+SHOWN = 5
+"""Most domains in the hint."""
 
 
 class Command(BaseCommand):
@@ -35,3 +39,14 @@ class Command(BaseCommand):
         except DialplanError as error:
             raise refused(self.stderr, error, "nothing was exported") from error
         self.stdout.write(json.dumps(document.model_dump(mode="json"), indent=2, ensure_ascii=False))
+        if account is None and (domains := _other_scopes()):
+            named = ", ".join(domains[:SHOWN]) + (", …" if len(domains) > SHOWN else "")
+            self.stderr.write(
+                f"These are the routes of every account. Accounts with more: {named} (--account)."
+            )
+
+
+def _other_scopes() -> list[str]:
+    """Return the domains of accounts that have routes of their own."""
+    rows = Account.objects.filter(routes__isnull=False).order_by("domain")
+    return list(rows.values_list("domain", flat=True).distinct()[: SHOWN + 1])

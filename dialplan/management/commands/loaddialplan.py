@@ -32,6 +32,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--replace", action="store_true", help="Also delete the routes that the file does not hold"
         )
+        parser.add_argument("--dry-run", action="store_true", help="Only tell what would be done")
         parser.add_argument("--check", action="store_true", help="Only say whether the file is valid")
         parser.add_argument("--json", action="store_true", help="Print the result as JSON")
 
@@ -42,14 +43,21 @@ class Command(BaseCommand):
             if options["check"]:
                 self.stdout.write(f"{len(document.routes)} routes, all valid")
                 return
-            result = import_document(document, account, replace=options["replace"])
+            result = import_document(
+                document, account, replace=options["replace"], dry_run=options["dry_run"]
+            )
         except OSError as error:
             raise CommandError(f"{options['file']} cannot be read: {error.strerror or error}") from error
         except DialplanError as error:
             raise refused(self.stderr, error, "nothing was imported") from error
         except DatabaseError as error:
             raise CommandError(f"The database refused the import: {error}") from error
-        self.stdout.write(json.dumps(asdict(result)) if options["json"] else f"Routes: {result}")
+        if options["json"]:
+            self.stdout.write(json.dumps(asdict(result)))
+            return
+        self.stdout.write(
+            f"Routes: {result}{' (a dry run: nothing was stored)' if options['dry_run'] else ''}"
+        )
 
     def _read(self, name: str) -> DialplanDocument:
         if name == "-":
