@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from django.http import HttpResponseBase, StreamingHttpResponse
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import exceptions
 from rest_framework.renderers import BaseRenderer, JSONRenderer
@@ -19,10 +18,29 @@ from signaling.api.base import LiveView, check_parameters
 from signaling.api.filters import narrowed
 from signaling.api.runtime import current
 from signaling.api.streams import BadWish, EventStream, TooManyStreams, read_wish
+from signaling.live.mirror import GAP
 from signaling.live.subscription import Dropped, EventDict
 from switchboard.api_errors import Unavailable
+from switchboard.events import CATALOGUE
 
 RETRY_MS = 1000
+DROPPED = "stream.dropped"
+"""Type of the notice that is the last thing in a stream."""
+EVENT = {
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {
+        "id": {"type": "string", "description": "What to go on after; absent from notices about the stream."},
+        "event": {"type": "string", "enum": [*CATALOGUE, GAP, DROPPED]},
+        "data": {
+            "type": "string",
+            "description": "The event as JSON.",
+            "contentMediaType": "application/json",
+        },
+    },
+    "additionalProperties": False,
+}
+"""A server-sent event as OpenAPI describes it."""
 WISHES = [
     OpenApiParameter("types", str, description="Event types, comma-separated, `*` for any text: `call.*`."),
     OpenApiParameter("account", str, description="Id or domain of an account."),
@@ -43,7 +61,7 @@ class EventsView(LiveView):
         parameters=WISHES,
         responses={
             (200, "text/event-stream"): OpenApiResponse(
-                OpenApiTypes.STR, description="Server-sent events; `data` is the event as JSON, `id` its id."
+                EVENT, description="Server-sent events without end; the schema is that of each of them."
             )
         },
     )
@@ -80,10 +98,10 @@ async def lines(stream: EventStream) -> AsyncIterator[bytes]:
         async for event in stream.events():
             yield b": still here\n\n" if event is None else message(event)
     except Dropped as dropped:
-        yield message({"event_type": "stream.dropped", "event_id": "", "reason": str(dropped)})
+        yield message({"event_type": DROPPED, "event_id": "", "reason": str(dropped)})
     except TooManyStreams:
         reason = "This node serves as many event streams as it may."
-        yield message({"event_type": "stream.dropped", "event_id": "", "reason": reason})
+        yield message({"event_type": DROPPED, "event_id": "", "reason": reason})
 
 
 def message(event: EventDict | dict[str, Any]) -> bytes:
