@@ -63,13 +63,6 @@ class Unavailable(exceptions.APIException):
     default_detail = "This is not available at the moment."
 
 
-class NotAvailableYet(exceptions.APIException):
-    """The interface is known, the function is not part of this version."""
-
-    status_code = status.HTTP_501_NOT_IMPLEMENTED
-    default_detail = "This version cannot do that."
-
-
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response | None:
     """Return the answer to an exception of a view (``REST_FRAMEWORK["EXCEPTION_HANDLER"]``); None: it is a bug."""
     known = _as_api_exception(error)

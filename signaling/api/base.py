@@ -21,6 +21,9 @@ from signaling.live.commands import CommandRefused
 from signaling.live.mirror import Mirror
 from switchboard.api_errors import CODES, Unavailable, error_body
 
+RATE_WINDOW_S = 1
+"""The SIP process counts calls a second: a second later there is room again."""
+
 
 class LiveView(APIView):
     """A view of the live API; it names the permission that it needs."""
@@ -58,7 +61,8 @@ class LiveView(APIView):
 def refusal(error: CommandRefused) -> Response:
     """Return the answer to a command that the SIP process refused."""
     status = error.status if error.status in CODES else 500
-    return Response(error_body(status, error.error, error.fields), status=status)
+    headers = {"Retry-After": str(RATE_WINDOW_S)} if status == 429 else None
+    return Response(error_body(status, error.error, error.fields), status=status, headers=headers)
 
 
 def check_parameters(request: Request, known: Iterable[str]) -> None:

@@ -79,10 +79,13 @@ class EventsConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self._end(BUSY, "This node serves as many event streams as it may.")
 
     async def _wish(self, access: Access) -> Wish:
-        parameters = dict(parse_qsl(self.scope["query_string"].decode("ascii", "replace")))
+        query = self.scope["query_string"].decode("ascii", "replace")
+        parameters = dict(parse_qsl(query, keep_blank_values=True))
         tenants = access.accounts_with(Permission.VIEW_LIVE)
         read = database_sync_to_async(read_wish)
-        wish: Wish = await read(parameters, "", lambda account: narrowed(tenants, account))
+        wish: Wish = await read(
+            parameters, self._header(b"last-event-id"), lambda account: narrowed(tenants, account)
+        )
         return wish
 
     async def _end(self, code: int, reason: str) -> None:

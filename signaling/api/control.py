@@ -156,5 +156,5 @@ def idempotency_key(request: Request) -> str:
         raise exceptions.ValidationError(
             {"Idempotency-Key": f"Use up to {MAX_KEY_CHARS} printable characters."}
         )
-    caller = request.auth.pk if request.auth is not None else request.user.pk
+    caller = f"token {request.auth.pk}" if request.auth is not None else f"ui {request.user}"
     return f"{caller}:{key}"

@@ -32,14 +32,11 @@ SCHEMA_SETTINGS: Final[dict[str, Any]] = {
     ],
 }
 EXTRA: Final = {
-    ("/api/v1/rtpmanagers/{node_id}/drain", "post"): ("409", "501"),
-    ("/api/v1/rtpmanagers/{node_id}/drain", "get"): ("501",),
-    ("/api/v1/rtpmanagers/{node_id}/drain", "delete"): ("409", "501"),
-    ("/api/v1/calls/{call_id}", "delete"): ("409",),
+    ("/api/v1/rtpmanagers/{node_id}/drain", "post"): ("409",),
+    ("/api/v1/rtpmanagers/{node_id}/drain", "delete"): ("409",),
 }
 DESCRIPTIONS: Final = {
     "409": "The request does not fit the present state.",
-    "501": "This version cannot do that.",
 }
 
 

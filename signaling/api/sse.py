@@ -14,7 +14,7 @@ from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 
 from signaling.api.authentication import access_by
-from signaling.api.base import LiveView, check_parameters
+from signaling.api.base import LiveView
 from signaling.api.filters import narrowed
 from signaling.api.runtime import current
 from signaling.api.streams import BadWish, EventStream, TooManyStreams, read_wish
@@ -70,7 +70,6 @@ class EventsView(LiveView):
         runtime = current()
         if len(runtime.streams) >= runtime.max_streams:
             raise Unavailable("This node serves as many event streams as it may.")
-        check_parameters(request, ("types", "account", "last_event_id"))
         try:
             wish = read_wish(
                 request.query_params,

@@ -7,6 +7,7 @@ Invariant: no event is handed out but to somebody who may see its account at tha
 from __future__ import annotations
 
 import contextlib
+import difflib
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ RECHECK_S = 1.0
 """How old the answer to "may it see this?" may be. Tokens are verified anew each time; see `accounts.tokens`."""
 KEEP_ALIVE_S = 15.0
 """Longest silence of a stream: something is sent then, so that both ends notice a broken connection."""
+PARAMETERS = ("types", "account", "last_event_id")
 MAX_PATTERNS = 50
 MAX_ID_CHARS = 64
 
@@ -78,8 +80,16 @@ def read_wish(parameters: Mapping[str, str], last_id: str, narrow: Callable[[str
         narrow: returns the account of an id or domain; may ask the database.
 
     Raises:
-        BadWish: a parameter cannot be understood.
+        BadWish: a parameter is unknown, or cannot be understood.
     """
+    for name, value in parameters.items():
+        if name not in PARAMETERS:
+            near = difflib.get_close_matches(name, PARAMETERS, n=1)
+            raise BadWish(
+                name[:100], f"Unknown parameter; is {near[0]} meant?" if near else "Unknown parameter."
+            )
+        if not value:
+            raise BadWish(name, "Must not be empty; leave it out to ask for nothing.")
     patterns = tuple(
         part for part in (text.strip() for text in parameters.get("types", "").split(",")) if part
     )

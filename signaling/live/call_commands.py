@@ -106,27 +106,33 @@ class CallCommands:
         return self._look_everywhere(given) if self._phones.shared else self._originate_once(given)
 
     async def _look_everywhere(self, given: Arguments) -> dict[str, Any]:
+        if (before := self._before(given)) is not None:
+            return before
         account = self._account(str(given.get("account_id", "")))
         user = self._user(account, str(given.get("user", "")))
+        # Meanwhile the same request may come again, so it is looked for once more after this.
         return self._originate_once(given, await self._phones.all_phones(user, account))
 
     def _originate_once(
         self, given: Arguments, phones: Sequence[Destination] | None = None
     ) -> dict[str, Any]:
-        now = asyncio.get_running_loop().time()
-        key = str(given.get("key", ""))
-        wanted = {name: given.get(name) for name in ("account_id", "user", "number", "timeout_s")}
-        if key:
-            try:
-                before = self._done.find(key, wanted, now)
-            except KeyReused:
-                raise CommandRefused(409, "This Idempotency-Key was used for another request.") from None
-            if before is not None:
-                return {**before, "replayed": True}
+        if (before := self._before(given)) is not None:
+            return before
         answer = self._originate(given, phones)
-        if key:
-            self._done.keep(key, wanted, answer, now)
+        if key := str(given.get("key", "")):
+            self._done.keep(key, _asked(given), answer, asyncio.get_running_loop().time())
         return answer
+
+    def _before(self, given: Arguments) -> dict[str, Any] | None:
+        """Return the answer that the same request got before; None: it is the first one."""
+        key = str(given.get("key", ""))
+        if not key:
+            return None
+        try:
+            before = self._done.find(key, _asked(given), asyncio.get_running_loop().time())
+        except KeyReused:
+            raise CommandRefused(409, "This Idempotency-Key was used for another request.") from None
+        return None if before is None else {**before, "replayed": True}
 
     # --- Inside ---------------------------------------------------------------------------------------------------
 
@@ -189,6 +195,11 @@ class CallCommands:
         if not user.enabled:
             raise CommandRefused(409, f"User {user.extension} is disabled.")
         return user
+
+
+def _asked(given: Arguments) -> dict[str, Any]:
+    """Return what makes a request the same as another; who repeats it does not matter."""
+    return {name: given.get(name) for name in ("account_id", "user", "number", "timeout_s")}
 
 
 def _wrong(field: str, sentence: str) -> CommandRefused:

@@ -124,6 +124,34 @@ async def test_a_wish_that_makes_no_sense_is_refused_in_words(live, people):
         assert (reason, code) == ("types: No event is called call.flown.", BAD_WISH)
 
 
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ("type=call.*", "type: Unknown parameter; is types meant?"),
+        ("types=", "types: Must not be empty; leave it out to ask for nothing."),
+    ],
+)
+async def test_a_misspelt_filter_does_not_match_everything(live, people, query, reason):
+    async with Socket(live, await token_of(people, "alice"), query) as socket:
+        assert await socket.farewell() == (reason, BAD_WISH)
+
+
+async def test_a_reader_that_was_away_for_too_long_is_told_so(live, people, alpha):
+    async with Socket(live, await token_of(people, "alice"), "last_event_id=long-gone") as socket:
+        assert (await socket.event())["event_type"] == "stream.gap"
+        wanted = live.publish(tenant_id=alpha)
+        assert (await socket.event())["event_id"] == wanted
+
+
+async def test_a_slow_reader_is_told_why_it_is_dropped(live, people, alpha):
+    live.runtime.max_queued = 1
+    async with Socket(live, await token_of(people, "alice")) as socket:
+        for _ in range(3):
+            live.publish(tenant_id=alpha)
+        reason, code = await socket.farewell()
+    assert (reason, code) == ("too slow: more than 1 events were waiting", DROPPED)
+
+
 async def test_one_stream_too_many_is_told_so(live, people):
     live.runtime.max_streams = 1
     token = await token_of(people, "alice")

@@ -110,6 +110,34 @@ def test_the_key_of_a_request_belongs_to_its_token(live, people, alice):
     assert len(set(keys)) == 2
 
 
+def test_the_key_of_the_user_interface_belongs_to_the_person(live, people, settings):
+    settings.INTERNAL_API_TOKEN = "of-this-test"
+    wanted = {**WANTED, "account": "alpha.example"}
+    for person in ("alice", "bob"):
+        headers = {"Authorization": "Internal of-this-test", "On-Behalf-Of": person, "Idempotency-Key": "1"}
+        Client().post("/api/v1/calls", wanted, content_type="application/json", headers=headers)
+    assert [given["key"] for _, given in live.link.given] == ["ui alice:1", "ui bob:1"]
+
+
+def test_too_many_calls_a_second_say_when_to_come_again(live, alice):
+    live.link.refusals["originate"] = CommandRefused(429, "The user makes as many calls a second as it may.")
+    answer = alice.post("calls", WANTED)
+    assert (answer.status, answer.body["code"]) == (429, "RATE_LIMITED")
+    assert answer.headers["Retry-After"] == "1"
+
+
+def test_a_token_over_its_rate_is_told_when_to_come_again(live, people):
+    row, text = people.token_row("alice")
+    row.rate_per_minute = 2
+    row.save()
+    rest = Rest(text)
+    # A new minute may begin in between.
+    refused = [answer for answer in (rest.get("stats") for _ in range(5)) if answer.status == 429]
+    assert refused
+    assert all(answer.body["code"] == "RATE_LIMITED" for answer in refused)
+    assert all(1 <= int(answer.headers["Retry-After"]) <= 60 for answer in refused)
+
+
 @pytest.mark.parametrize("key", ["k" * 129, "a\tb", "é"])
 def test_a_key_that_cannot_be_kept_is_refused(live, alice, key):
     alice._headers["idempotency-key"] = key

@@ -213,6 +213,8 @@ async def test_there_are_only_so_many_streams(live):
         ({"types": "[a-z]*"}, "types"),
         ({"types": ",".join(["call.*"] * 51)}, "types"),
         ({"last_event_id": "x" * 65}, "last_event_id"),
+        ({"type": "call.*"}, "type"),
+        ({"account": ""}, "account"),
     ],
 )
 def test_a_wish_that_makes_no_sense_is_pointed_at(parameters, parameter):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The commands that begin and end calls."""
 
+import asyncio
 import dataclasses
 from types import SimpleNamespace
 from typing import Any
@@ -189,3 +190,25 @@ async def test_phones_of_other_nodes_ring_too(node):
     with pytest.raises(CommandRefused) as caught:
         await node.commands.originate({**WANTED, "account_id": "nobody's"})
     assert caught.value.status in (400, 404)
+
+
+async def test_the_same_key_at_the_same_time_makes_one_call(node):
+    node.shared = True
+    wanted = {**WANTED, "key": "token:1"}
+    answers = await asyncio.gather(*(node.commands.originate(wanted) for _ in range(5)))
+    assert len(node.manager.calls) == 1
+    assert len({answer["call_uuid"] for answer in answers}) == 1
+    assert ["replayed" in answer for answer in answers] == [False, True, True, True, True]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+async def test_a_repeated_request_is_answered_as_before_whatever_changed_since(node, shared):
+    node.shared = shared
+
+    async def ask():
+        answer = node.commands.originate({**WANTED, "key": "token:1"})
+        return await answer if shared else answer
+
+    first = await ask()
+    node.user = node.user._replace(enabled=False)
+    assert await ask() == {**first, "replayed": True}
