@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Celery application: ``celery -A switchboard worker -B``.
+"""The Celery application, which ``manage.py runjobs`` runs as ``celery -A switchboard worker -B``.
 
 Loaded by workers alone. Nothing else imports Celery, which takes ten megabytes: a process that wants something done
 writes a row that says so, and a job finds it.
@@ -7,6 +7,7 @@ writes a row that says so, and a job finds it.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -15,7 +16,7 @@ from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab, schedule
-from celery.signals import beat_embedded_init, setup_logging, worker_ready
+from celery.signals import beat_embedded_init, setup_logging, task_postrun, task_prerun, worker_ready
 from django.apps import apps
 
 from switchboard.env import BadVariable
@@ -32,11 +33,14 @@ except BadVariable as error:
     sys.exit(2)
 
 from switchboard import logs, parents
+from switchboard.jobs import signs
 from switchboard.jobs.schedule import Daily, Every, Schedule
 from switchboard.redis_url import redis_url
 
 LONGEST_WAIT_S = 3600.0
 """A job that no worker took within this time, or until it is due again, is dropped: its next time comes."""
+
+BROKER_ANSWERS_S = 10.0
 
 
 def celery_schedule(when: Schedule) -> schedule:
@@ -54,6 +58,12 @@ app = Celery("switchboard")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.update(
     broker_url=redis_url(),
+    # A connection that the network lost without a word must not be waited on for ever.
+    broker_transport_options={
+        "socket_connect_timeout": BROKER_ANSWERS_S,
+        "socket_timeout": BROKER_ANSWERS_S,
+        "socket_keepalive": True,
+    },
     broker_use_ssl={"ssl_ca_certs": str(settings.REDIS_TLS_CA)} if settings.REDIS_TLS_CA else None,
     beat_schedule={name: _entry(entry) for name, entry in settings.CELERY_BEAT_SCHEDULE.items()},
 )
@@ -66,10 +76,31 @@ def quiet() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
+def quiet_of_broker() -> None:
+    """Leave it to the parent to tell once that the broker is away: Celery tells of each attempt, with tracebacks."""
+    for name in ("celery.beat", "celery.worker.consumer", "celery.worker.request", "kombu", "py.warnings"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
 @setup_logging.connect
 def _log(loglevel: Any = None, **others: Any) -> None:
     logs.configure(settings.LOGLEVEL, settings.LOG_FORMAT)
     quiet()
+    if signs.VARIABLE in os.environ:
+        quiet_of_broker()
+        _give_signs(int(os.environ[signs.VARIABLE]))
+
+
+def _give_signs(descriptor: int) -> None:
+    """Tell the parent of each job that begins and ends."""
+
+    def tell(byte: bytes) -> None:
+        # The parent may not read for a while; a sign that does not fit is no loss beside those that do.
+        with contextlib.suppress(BlockingIOError, BrokenPipeError):
+            os.write(descriptor, byte)
+
+    task_prerun.connect(lambda **others: tell(signs.BEGUN), weak=False)
+    task_postrun.connect(lambda **others: tell(signs.ENDED), weak=False)
 
 
 @worker_ready.connect

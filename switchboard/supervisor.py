@@ -6,6 +6,7 @@ Invariant: no child outlives its parent, however that ends (on Linux): ports and
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -39,12 +40,21 @@ class Supervisor:
 
     Args:
         children: name → arguments of ``manage.py``.
-        manage: path of ``manage.py``.
+        manage: path of ``manage.py``; ``-m`` when the first argument is a module.
         tied: give each child an input that ends with this process, for children that end when it does.
+        pass_fds: file descriptors that stay open in each child.
     """
 
-    def __init__(self, children: dict[str, list[str]], manage: str, *, tied: bool = False) -> None:
+    def __init__(
+        self,
+        children: dict[str, list[str]],
+        manage: str,
+        *,
+        tied: bool = False,
+        pass_fds: tuple[int, ...] = (),
+    ) -> None:
         self._input = subprocess.PIPE if tied else None
+        self._pass_fds = pass_fds
         self.children = [
             Child(name, [sys.executable, manage, *arguments]) for name, arguments in children.items()
         ]
@@ -70,6 +80,14 @@ class Supervisor:
                 self._start(child)
         return lines
 
+    def kill(self, name: str) -> None:
+        """End one child that no longer does anything, and what it started; the next check starts it again."""
+        for child in self.children:
+            if child.name == name and child.process is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(child.process.pid, signal.SIGKILL)
+                child.process.wait()
+
     def stop(self) -> None:
         """Ask every child to stop, the last started first; kill what has not stopped in 10 seconds."""
         running = [child.process for child in reversed(self.children) if child.process is not None]
@@ -92,5 +110,6 @@ class Supervisor:
             stdin=self._input,
             env=os.environ.copy(),
             start_new_session=True,
+            pass_fds=self._pass_fds,
             preexec_fn=None if self._input else die_with(os.getpid()),
         )

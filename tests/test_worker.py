@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +26,10 @@ pytestmark = [pytest.mark.e2e, pytest.mark.redis, pytest.mark.timeout(150)]
 
 CELERY = [sys.executable, "-m", "celery", "-A", "switchboard"]
 HEARTBEAT = "switchboard.heartbeat"
+RUNJOBS = [sys.executable, "manage.py", "runjobs"]
 STARTED_S = 40.0
+RESTARTS = 8
+AWAY, BACK = "jobs.redis_away", "jobs.redis_back"
 
 
 def runs(stack: Stack) -> dict[str, str]:
@@ -47,6 +51,13 @@ def worker(stack: Stack, *command: str) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         process.kill()
         process.wait()
+
+
+def wait_for_a_job(stack: Stack) -> None:
+    """Order a job and wait until it is done."""
+    before = runs(stack).get("cdrs.roll_up")
+    order(stack, "cdrs.roll_up")
+    stack.wait_until(lambda: runs(stack).get("cdrs.roll_up") != before, STARTED_S, "a job that was ordered")
 
 
 def order(stack: Stack, task: str) -> None:
@@ -73,7 +84,7 @@ def test_a_worker_with_its_beat_does_the_jobs_also_after_redis_came_back_empty(
     own_stack: Stack, redis_server: RedisServer
 ) -> None:
     stack = own_stack
-    with worker(stack, "-m", "celery", "-A", "switchboard", "worker", "-B"):
+    with worker(stack, *RUNJOBS[1:]):
         stack.wait_until(lambda: HEARTBEAT in runs(stack), STARTED_S, "a sign of life")
         redis_server.restart()
         order(stack, "cdrs.roll_up")
@@ -82,24 +93,60 @@ def test_a_worker_with_its_beat_does_the_jobs_also_after_redis_came_back_empty(
 
 def test_nothing_goes_on_of_a_worker_that_was_killed(own_stack: Stack) -> None:
     stack = own_stack
-    command = [*CELERY, "worker", "-B"]
     with (stack.var / "worker.log").open("ab") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=stack.environment(), stdout=log, stderr=log)
+        process = subprocess.Popen(RUNJOBS, cwd=ROOT, env=stack.environment(), stdout=log, stderr=log)
     try:
         stack.wait_until(lambda: HEARTBEAT in runs(stack), STARTED_S, "a sign of life")
-        children = _children(process.pid)
-        assert children, "its schedule is a process of its own"
+        celery, beat = _worker_and_beat(process.pid)
     finally:
         process.kill()
         process.wait()
-    stack.wait_until(lambda: not any(map(_alive, children)), 10, "its children end with it")
+    stack.wait_until(lambda: not _alive(celery) and not _alive(beat), 10, "what it started ends with it")
 
 
-def test_the_command_is_the_worker_where_there_is_redis(own_stack: Stack) -> None:
+def test_jobs_go_on_however_and_whenever_redis_fails(own_stack: Stack, redis_server: RedisServer) -> None:
     stack = own_stack
-    with worker(stack, "manage.py", "runjobs"):
+    with worker(stack, *RUNJOBS[1:]) as process:
         stack.wait_until(lambda: HEARTBEAT in runs(stack), STARTED_S, "a sign of life")
-        assert "celery" in (stack.var / "worker.log").read_text()
+        for number in range(RESTARTS):
+            # Each at another moment of the worker's way back, which takes about two seconds.
+            redis_server.restart()
+            time.sleep(2.5 * number / RESTARTS)
+        wait_for_a_job(stack)
+        # A restart may or may not be seen between two looks.
+        stack.wait_until(lambda: _says(stack, AWAY) == _says(stack, BACK), 10, "all is well")
+        told = _says(stack, AWAY)
+        redis_server.kill()
+        stack.wait_until(lambda: _says(stack, AWAY) == told + 1, 10, "it is told that Redis is away")
+        time.sleep(3)
+        redis_server.start()
+        wait_for_a_job(stack)
+        with redis_server.frozen():
+            stack.wait_until(lambda: _says(stack, AWAY) == told + 2, 10, "it is told again")
+        wait_for_a_job(stack)
+        stack.wait_until(lambda: _says(stack, BACK) == told + 2, 10, "it is told that Redis is back")
+        assert _says(stack, AWAY) == told + 2
+        assert _says(stack, "Traceback") == 0
+        assert process.poll() is None
+
+
+@pytest.mark.parametrize("victim", ["worker", "beat"])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "frozen"])
+def test_what_does_the_jobs_is_started_again(own_stack: Stack, victim: str, number: signal.Signals) -> None:
+    stack = own_stack
+    with worker(stack, *RUNJOBS[1:], "--silence-s", "8") as process:
+        stack.wait_until(lambda: HEARTBEAT in runs(stack), STARTED_S, "a sign of life")
+        celery, beat = _worker_and_beat(process.pid)
+        os.kill(celery if victim == "worker" else beat, number)
+        stack.wait_until(lambda: _says(stack, "jobs.worker_ended") == 1, 20, "its end is told")
+        stack.wait_until(
+            lambda: not _alive(celery) and not _alive(beat), 10, "nothing of the old one is left"
+        )
+        wait_for_a_job(stack)
+        assert _says(stack, "jobs.worker_hangs") == (
+            0 if (victim, number) == ("worker", signal.SIGKILL) else 1
+        )
+        assert _says(stack, "jobs.worker_ended") == 1
 
 
 def test_without_redis_the_ui_role_does_the_jobs_and_they_end_with_it(template: Path, tmp_path: Path) -> None:
@@ -118,6 +165,17 @@ def test_without_redis_the_ui_role_does_the_jobs_and_they_end_with_it(template: 
 
 def _children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _worker_and_beat(pid: int) -> tuple[int, int]:
+    """Return the process ids of the worker that ``runjobs`` keeps, and of its schedule."""
+    (celery,) = _children(pid)
+    (beat,) = _children(celery)
+    return celery, beat
+
+
+def _says(stack: Stack, text: str) -> int:
+    return (stack.var / "worker.log").read_text().count(text)
 
 
 def _alive(pid: int) -> bool:

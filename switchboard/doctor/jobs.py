@@ -16,7 +16,7 @@ from switchboard.models import JobRun
 
 def jobs(settings: Any) -> Iterator[Finding]:
     """Somebody does the periodic jobs, and none fails."""
-    started_by = "start the ui role" if settings.UI_RUNS_JOBS else "start: celery -A switchboard worker -B"
+    started_by = "start the ui role" if settings.UI_RUNS_JOBS else "start: manage.py runjobs"
     try:
         runs = list(JobRun.objects.order_by("task"))
     except DatabaseError:

@@ -85,9 +85,6 @@ def test_a_unit_starts_commands_that_exist(name: str) -> None:
     text = (UNITS / name).read_text()
     for line in re.findall(r"^Exec(?:Start|StartPre|Stop)=-?(.+)$", text, flags=re.MULTILINE):
         program, script, *arguments = line.split()
-        if program == "/opt/switchboard/app/.venv/bin/celery":
-            assert [script, *arguments] == ["-A", "switchboard", "worker", "-B"]
-            continue
         assert program == "/opt/switchboard/app/.venv/bin/python"
         assert (ROOT / script).is_file()
         assert script != "manage.py" or arguments[0] in get_commands()

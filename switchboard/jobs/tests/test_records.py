@@ -114,7 +114,7 @@ def test_health_says_when_the_database_fails():
 def test_the_doctor_tells_who_does_the_jobs_and_which_failed():
     settings = SimpleNamespace(UI_RUNS_JOBS=False)
     (found,) = jobs(settings)
-    assert (found.level, "celery" in found.remedy) == (Level.WARNING, True)
+    assert (found.level, "runjobs" in found.remedy) == (Level.WARNING, True)
     run_of().save()
     run_of("cdrs.prune", succeeded=False, detail="no room").save()
     fine, bad = jobs(settings)

@@ -4,7 +4,6 @@
 import argparse
 import os
 import signal
-import sys
 import threading
 from typing import Any
 
@@ -12,18 +11,16 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from switchboard import env, logs
-from switchboard.jobs import local
+from switchboard.jobs import local, worker
 from switchboard.jobs.child import CHILD_FLAG
-
-WORKER = ("-m", "celery", "-A", "switchboard", "worker", "-B")
 
 
 class Command(BaseCommand):
     """Do the periodic jobs until SIGTERM."""
 
     help = (
-        "Do the periodic jobs: roll-ups, retention, conversion of prompts. With REDIS_ADDR it is the Celery worker "
-        "with its beat; without, it does them by itself, and the ui role starts it."
+        "Do the periodic jobs: roll-ups, retention, conversion of prompts. With REDIS_ADDR it keeps a Celery worker "
+        "with its beat running; without, it does them by itself, and the ui role starts it."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -32,19 +29,26 @@ class Command(BaseCommand):
             action="store_true",
             help="end when the standard input ends, which a parent holds open",
         )
+        parser.add_argument(
+            "--silence-s",
+            type=float,
+            default=worker.SILENCE_S,
+            help="seconds after which a worker that does no job, while Redis answers, is started again (default: 60)",
+        )
         env.add_flags(parser, settings.ENV, settings.UI)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        # As a child of the ui role it does the jobs by itself, broker or not.
-        if settings.REDIS_ADDR is not None and not options["exit_with_parent"]:
-            os.execv(sys.executable, [sys.executable, *WORKER])  # noqa: S606 - this program's own worker
         logs.configure(settings.UI_LOGLEVEL, settings.LOG_FORMAT)
         stopping = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())
         if options["exit_with_parent"]:
             threading.Thread(target=_wait_for_end, args=(stopping,), daemon=True).start()
-        local.serve(stopping)
+        # As a child of the ui role it does the jobs by itself, broker or not.
+        if settings.REDIS_ADDR is not None and not options["exit_with_parent"]:
+            worker.serve(stopping, silence_s=options["silence_s"])
+        else:
+            local.serve(stopping)
 
 
 def _wait_for_end(stopping: threading.Event) -> None:
