@@ -169,7 +169,11 @@ class SignalingApp:
             Registrar(self.location, config.registrar, self.sharing),
             self.directory,
             self.calls,
+            guard,
         )
+        guard.strangers.awaited = endpoint.awaits
+        self.node.on_stray = lambda flow: guard.stray(flow, loop.time())
+        self.node.on_answered = lambda flow: guard.answered(flow, loop.time())
         self.dependencies = self._watch_dependencies()
         reconnect = Reconnect()
         self.location.on_change.append(reconnect.binding_changed)
@@ -383,6 +387,7 @@ class SignalingApp:
     def _keep_house(self) -> None:
         loop = self.node.loop
         self.location.expire(loop.time())
+        self._guard.tidy(loop.time())
         self._rtp_managers.look(self.pool.nodes)
         self._housekeeper = loop.call_later(HOUSEKEEPING_S, self._keep_house)
 

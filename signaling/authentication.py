@@ -129,6 +129,7 @@ class Authenticator:
         """
         account = self._account(request)
         if account is None:
+            self._guard.stray(flow, now)
             return Refused(request.response(404, "No Such Domain"))
         credentials = self._credentials(request, account.realm, proxy=proxy)
         if credentials is None:
@@ -139,6 +140,7 @@ class Authenticator:
         if not self._guard.may_try(flow, identity, now):
             return Refused(request.response(403, "Too Many Failed Attempts"))
         if not self._uri_matches(credentials.uri, request):
+            self._guard.challenged(flow, now)
             return Refused(request.response(400, "Digest URI Does Not Match"))
         right = self._verify(credentials, user or _NOBODY, request.method)
         if user is None or not right:

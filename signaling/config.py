@@ -18,6 +18,7 @@ from signaling.shared.config import SharingConfig
 from signaling.sip.endpoint_requests import EndpointLimits
 from signaling.sip.parser import ParseLimits
 from signaling.sip.timers import SipTimers
+from signaling.strangers import StrangerConfig
 from signaling.transport.config import TransportConfig
 
 
@@ -94,8 +95,11 @@ class SignalingConfig:
                 requests_per_second_per_source=settings.REQUESTS_PER_SECOND_PER_SOURCE,
                 auth_failures_per_minute=settings.AUTH_FAILURES_PER_MINUTE,
                 password_guesses_per_day=settings.PASSWORD_GUESSES_PER_DAY,
-                refusals_per_path=settings.REFUSALS_PER_PATH,
-                refusals_per_address=settings.REFUSALS_PER_ADDRESS,
+                strangers=StrangerConfig(
+                    per_path=settings.REFUSALS_PER_PATH,
+                    per_address=settings.REFUSALS_PER_ADDRESS,
+                    per_second=settings.REFUSALS_PER_SECOND,
+                ),
                 trust_s=2.0 * settings.REGISTRATION_MAX_S,
             ),
             authentication=AuthenticationConfig.from_settings(settings),

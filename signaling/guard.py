@@ -2,9 +2,8 @@
 """Who is served: request rates per source, and failed authentications per source and per user.
 
 Pure: time is an argument, nothing is sent or read. The caller asks `admit` before it parses a message and `may_try`
-before it checks credentials, and reports the outcome. A path (address and port) that keeps sending what is refused
-without a check, or never answers a challenge, is shut in: all but a trickle of what it sends is dropped unread, and
-so is all from its address when many paths of it do. Responses, and phones that have authenticated, always pass.
+before it checks credentials, and reports the outcome. What is read of those who never show credentials is bounded by
+`strangers`. Responses that are waited for, and phones that have authenticated, always pass.
 
 Invariants: bounded memory whatever is sent; nothing answered depends on whether a user exists; nobody is locked out
 by others who guess: a phone that has authenticated goes on from its own path, and its user from the same address,
@@ -14,29 +13,19 @@ whatever strangers do.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
 
 from signaling.limiter import Limiter
 from signaling.sip.flow import Flow
+from signaling.strangers import MAX_SOURCES, StrangerConfig, Strangers, remember
 from signaling.transport.addresses import source_group
-
-K = TypeVar("K")
 
 DAY_S = 86400.0
 
-MAX_SOURCES = 50_000
 MAX_UNKNOWN_IDENTITIES = 50_000
 MAX_USERS = 1_000_000
 MAX_HOMES = 300_000
-
-SHUT_IN_S = 0.5
-"""How long a path or address stays shut in after its last offence. Its allowance is used up then, so that the next
-offence shuts it in again: a flood is let in no faster than the allowance comes back."""
-TRICKLE_PER_S = 10
-"""Messages a second read from a path or address that is shut in: enough for a phone there to authenticate."""
-
-_RESPONSE = b"SIP/2.0 "
 
 
 class Identity(NamedTuple):
@@ -58,12 +47,10 @@ class GuardConfig:
     auth_failures_per_minute: int = 30
     """Failed authentications a minute from one address before it is refused without a check."""
     password_guesses_per_day: int = 1000
-    """Wrong passwords within any 24 hours for one user, from addresses that it is not at home at."""
-    refusals_per_path: int = 200
-    """Challenges left unanswered and requests refused without a check, by one path at once; a tenth comes back each
-    second. As many phones may restart at once behind one path, a proxy for example."""
-    refusals_per_address: int = 2000
-    """The same for an address with all its ports; a fortieth comes back each second."""
+    """Wrong passwords within any 24 hours for one user: seven tenths from anywhere, the rest from the addresses that
+    it is at home at, which are not lost to it when strangers have used up theirs."""
+    strangers: StrangerConfig = field(default_factory=StrangerConfig)
+    """How much is read of those who never show credentials."""
     trust_s: float = 7200.0
     """How long a user is at home where it authenticated: longer than the longest registration."""
 
@@ -79,6 +66,9 @@ class Guard(Protocol):
 
     def challenged(self, flow: Flow, now: float) -> None:
         """Count a challenge to a request without credentials."""
+
+    def stray(self, flow: Flow, now: float) -> None:
+        """Count a message that was answered or dropped without credentials."""
 
     def failed(self, flow: Flow, identity: Identity, now: float) -> None:
         """Count wrong credentials."""
@@ -113,45 +103,18 @@ class MemoryGuard:
         failures = config.auth_failures_per_minute
         self._source_failures = limiter("failures", burst=failures, per_s=failures / 60, max_keys=MAX_SOURCES)
         self._path_failures = Limiter(burst=failures, per_s=failures / 60, max_keys=MAX_SOURCES)
-        # Nine tenths at once and the rest over the day: never more than the whole within any 24 hours, and an owner
-        # who is nowhere at home waits minutes and not a day after an attack has ended.
-        guesses = config.password_guesses_per_day
-        later = max(1, guesses // 10)
-        at_once, per_s = max(1, guesses - later), later / DAY_S
-        self._guesses_at_users = limiter("guesses", burst=at_once, per_s=per_s, max_keys=MAX_USERS)
-        self._guesses_at_nobody = Limiter(burst=at_once, per_s=per_s, max_keys=MAX_UNKNOWN_IDENTITIES)
-        self._guesses_at_home = Limiter(burst=at_once, per_s=per_s, max_keys=MAX_USERS)
-        path, address = config.refusals_per_path, config.refusals_per_address
-        self._path_refusals = Limiter(burst=path, per_s=path / 10, max_keys=MAX_SOURCES)
-        self._address_refusals = Limiter(burst=address, per_s=address / 40, max_keys=MAX_SOURCES)
-        self._trickle = Limiter(burst=TRICKLE_PER_S, per_s=TRICKLE_PER_S, max_keys=MAX_SOURCES)
+        at_home = max(1, config.password_guesses_per_day * 3 // 10)
+        elsewhere = _over_a_day(config.password_guesses_per_day - at_home)
+        self._guesses_at_users = limiter("guesses", **elsewhere, max_keys=MAX_USERS)
+        self._guesses_at_nobody = Limiter(**elsewhere, max_keys=MAX_UNKNOWN_IDENTITIES)
+        self._guesses_at_home = Limiter(**_over_a_day(at_home), max_keys=MAX_USERS)
+        self.strangers = Strangers(config.strangers)
         self._homes: dict[tuple[Hashable, str], float] = {}
-        self._home_paths: dict[tuple[str, int], float] = {}
-        self._shut_in: dict[Hashable, float] = {}
 
     def admit(self, data: bytes, flow: Flow, now: float) -> bool:
         """Whether a new message is looked at at all; counts it. Costs about a microsecond."""
         source = source_group(flow.remote[0])
-        if not self._requests.take(source, now):
-            return False
-        shut_in = self._shut_in
-        if not shut_in:
-            return True
-        oldest = next(iter(shut_in))
-        if shut_in[oldest] <= now:
-            del shut_in[oldest]
-        for place in (flow.remote, source):
-            if shut_in.get(place, 0.0) > now and not self._passes(place, data, flow, now):
-                return False
-        return True
-
-    def _passes(self, place: Hashable, data: bytes, flow: Flow, now: float) -> bool:
-        """Whether a message is read although its path or address is shut in."""
-        return (
-            data.startswith(_RESPONSE)
-            or self._home_paths.get(flow.remote, 0.0) > now
-            or self._trickle.take(place, now)
-        )
+        return self._requests.take(source, now) and self.strangers.reads(data, flow, source, now)
 
     def may_try(self, flow: Flow, identity: Identity, now: float) -> bool:
         """Whether credentials of `identity` that came by `flow` are checked.
@@ -166,47 +129,52 @@ class MemoryGuard:
         source = source_group(flow.remote[0])
         if self._source_failures.has(source, now) and self._guesses(identity).has(identity.key, now):
             return True
-        self._offend(flow, now)
+        self.strangers.offend(flow, source, now)
         if identity.exists and self.on_refused is not None:
             self.on_refused(flow.remote[0], identity)
         return False
 
     def at_home(self, ip: str, identity: Identity, now: float) -> None:
         """Remember that `identity` is at home at an address, as another node knows it."""
-        _remember(self._homes, (ip, identity.key), now, self._trust_s, MAX_HOMES)
+        remember(self._homes, (ip, identity.key), now, self._trust_s, MAX_HOMES)
 
     def challenged(self, flow: Flow, now: float) -> None:
         """Count a challenge to a request without credentials; success gives it back."""
-        self._offend(flow, now)
+        self.strangers.offend(flow, source_group(flow.remote[0]), now)
+
+    def stray(self, flow: Flow, now: float) -> None:
+        """Count a message that was answered or dropped without credentials, and that nobody waited for."""
+        self.strangers.stray(flow, source_group(flow.remote[0]), now)
 
     def failed(self, flow: Flow, identity: Identity, now: float) -> None:
         """Count wrong credentials of `identity` that came by `flow`; the challenge they answer counts no more."""
-        self._forgive(flow)
+        source = source_group(flow.remote[0])
+        self.strangers.forgive(flow, source, now)
         if self._is_home(flow.remote, identity, now):
             self._path_failures.take(_path(flow, identity), now)
         if self._is_home(flow.remote[0], identity, now):
             self._guesses_at_home.take(identity.key, now)
         else:
-            self._source_failures.take(source_group(flow.remote[0]), now)
+            self._source_failures.take(source, now)
             self._guesses(identity).take(identity.key, now)
 
     def succeeded(self, flow: Flow, identity: Identity, now: float) -> None:
         """Remember for `trust_s` that `identity` is at home at the end of `flow`; also for stored bindings."""
         for place in (flow.remote, flow.remote[0]):
-            _remember(self._homes, (place, identity.key), now, self._trust_s, MAX_HOMES)
-        _remember(self._home_paths, flow.remote, now, self._trust_s, MAX_HOMES)
-        self._forgive(flow)
-
-    def _forgive(self, flow: Flow) -> None:
-        self._path_refusals.give_back(flow.remote)
-        self._address_refusals.give_back(source_group(flow.remote[0]))
-
-    def _offend(self, flow: Flow, now: float) -> None:
+            remember(self._homes, (place, identity.key), now, self._trust_s, MAX_HOMES)
         source = source_group(flow.remote[0])
-        if not self._path_refusals.take(flow.remote, now):
-            _remember(self._shut_in, flow.remote, now, SHUT_IN_S, MAX_SOURCES)
-        if not self._address_refusals.take(source, now):
-            _remember(self._shut_in, source, now, SHUT_IN_S, MAX_SOURCES)
+        self.strangers.forgive(flow, source, now)
+        self.strangers.trust(flow, source, now, self._trust_s)
+
+    def answered(self, flow: Flow, now: float) -> None:
+        """Remember that a call was answered at the end of `flow`: who is called there need not have authenticated."""
+        self.strangers.trust(flow, source_group(flow.remote[0]), now, self._trust_s)
+
+    def tidy(self, now: float) -> None:
+        """Give back the memory that a flood has left; call it once in a while."""
+        self.strangers.tidy(now)
+        for limiter in (self._requests, self._source_failures, self._path_failures):
+            limiter.tidy(now)
 
     def _guesses(self, identity: Identity) -> Limiter:
         return self._guesses_at_users if identity.exists else self._guesses_at_nobody
@@ -215,14 +183,14 @@ class MemoryGuard:
         return self._homes.get((place, identity.key), 0.0) > now
 
 
-def _remember(table: dict[K, float], key: K, now: float, time_s: float, limit: int) -> None:
-    """Set `key` for a time that is always the same for this table, whose first entries so are the oldest."""
-    table.pop(key, None)
-    for _ in range(2):
-        oldest = next(iter(table), None)
-        if oldest is not None and (table[oldest] <= now or len(table) >= limit):
-            del table[oldest]
-    table[key] = now + time_s
+def _over_a_day(most: int) -> dict[str, float]:
+    """Return the numbers of a limiter that lets at most ``most`` pass within any 24 hours.
+
+    Nine tenths at once and the rest over the day, so that an owner who is nowhere at home waits minutes and not a
+    day after an attack has ended.
+    """
+    later = max(1, most // 10)
+    return {"burst": max(1, most - later), "per_s": later / DAY_S}
 
 
 def _path(flow: Flow, identity: Identity) -> str:

@@ -39,23 +39,33 @@ class Limiter:
         """How long an empty bucket takes to be full, in seconds."""
         return self._slack_s + self._interval_s
 
-    def take(self, key: Hashable, now: float) -> bool:
-        """Take one event of `key` from its bucket; False, with nothing taken, when it is empty."""
+    def take(self, key: Hashable, now: float, weight: int = 1) -> bool:
+        """Take one event of `key`, or one that counts as several, from its bucket.
+
+        False, with nothing taken, when there is not enough in it; a full one has enough for any weight.
+        """
         full_at = self._current.get(key)
         if full_at is None:
             full_at = self._promote(key, now)
         if full_at < now:
             full_at = now
-        elif full_at - now > self._slack_s:
+        elif full_at - now > self._slack_s - (weight - 1) * self._interval_s:
             return False
-        self._current[key] = full_at + self._interval_s
+        self._current[key] = full_at + weight * self._interval_s
         return True
 
-    def give_back(self, key: Hashable) -> None:
-        """Put one event of `key` back; a full bucket stays full."""
+    def give_back(self, key: Hashable, weight: int = 1) -> None:
+        """Put one event of `key`, or one that counted as several, back; a full bucket stays full."""
         full_at = self._current.get(key)
         if full_at is not None:
-            self._current[key] = full_at - self._interval_s
+            self._current[key] = full_at - weight * self._interval_s
+
+    def missing(self, key: Hashable, now: float) -> float:
+        """Return how many events were taken from the bucket of `key` and have not come back."""
+        full_at = self._current.get(key)
+        if full_at is None:
+            full_at = self._old.get(key, 0.0)
+        return max(0.0, full_at - now) / self._interval_s
 
     def has(self, key: Hashable, now: float) -> bool:
         """Whether `take` would succeed; takes nothing."""
@@ -79,11 +89,19 @@ class Limiter:
         """Return the bucket of a key that is not in the current generation, having moved it there."""
         full_at = self._old.pop(key, 0.0)
         if len(self._current) >= self._max_keys or now - self._rotated_at > self._slack_s + self._interval_s:
-            self._old = self._current
-            self._current = {}
-            self._rotated_at = now
+            self._rotate(now)
         self._current[key] = full_at
         return full_at
+
+    def tidy(self, now: float) -> None:
+        """Forget buckets that are full again, of keys that nobody asks for any more; call it once in a while."""
+        if len(self) and now - self._rotated_at > self.fills_in_s:
+            self._rotate(now)
+
+    def _rotate(self, now: float) -> None:
+        self._old = self._current
+        self._current = {}
+        self._rotated_at = now
 
 
 class CountingLimiter(Limiter):
@@ -106,16 +124,16 @@ class CountingLimiter(Limiter):
         self.taken: dict[Hashable, int] = {}
         """Events by bucket since the last `collect`."""
 
-    def take(self, key: Hashable, now: float) -> bool:
-        """Take one event of `key` from its bucket, and note it."""
-        if not super().take(key, now):
+    def take(self, key: Hashable, now: float, weight: int = 1) -> bool:
+        """Take an event of `key` from its bucket, and note it."""
+        if not super().take(key, now, weight):
             return False
         taken = self.taken
         count = taken.get(key)
         if count is not None:
-            taken[key] = count + 1
+            taken[key] = count + weight
         elif len(taken) < self.MOST_NOTED:
-            taken[key] = 1
+            taken[key] = weight
             if self._on_first is not None:
                 self._on_first()
         return True

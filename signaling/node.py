@@ -26,6 +26,7 @@ from signaling.sip.events import (
     MalformedReceived,
     RequestReceived,
     ResponseReceived,
+    StrayReceived,
     TransactionTimedOut,
     TransportFailed,
 )
@@ -85,6 +86,7 @@ class TrafficCounter(Protocol):
 
 
 RequestHandler = Callable[[RequestReceived], None]
+FlowHandler = Callable[[Flow], None]
 
 
 class SipNode:
@@ -115,6 +117,10 @@ class SipNode:
         """Every leg that has not ended, with a dialog or yet without."""
         self.handlers: dict[str, RequestHandler] = {}
         self.on_unhandled: RequestHandler | None = None
+        self.on_stray: FlowHandler | None = None
+        """Told of the path of each message that belongs to nothing."""
+        self.on_answered: FlowHandler | None = None
+        """Told of the path of each 2xx to an INVITE of this node."""
         self.traffic: TrafficCounter | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for = float("inf")
@@ -267,6 +273,7 @@ class SipNode:
                 user.on_request(event)
                 return
             if request.method != "REGISTER":
+                self._stray(event.flow)
                 self.respond_stateless(event, request.response(481))
                 return
         handler = self.handlers.get(request.method, self.on_unhandled)
@@ -275,6 +282,12 @@ class SipNode:
 
     def _on_response(self, event: ResponseReceived) -> None:
         user: RequestUser | None = event.transaction.user  # type: ignore[assignment]
+        if (
+            self.on_answered is not None
+            and event.response.status == 200
+            and event.transaction.method == "INVITE"
+        ):
+            self.on_answered(event.flow)
         if user is not None:
             user.on_response(event.transaction, event.response, event.flow)
 
@@ -304,7 +317,15 @@ class SipNode:
         if user is not None and isinstance(transaction, ClientTransaction):
             user.on_no_response(transaction, timed_out=timed_out)
 
+    def _stray(self, flow: Flow) -> None:
+        if self.on_stray is not None:
+            self.on_stray(flow)
+
+    def _on_stray(self, event: StrayReceived) -> None:
+        self._stray(event.flow)
+
     def _on_malformed(self, event: MalformedReceived) -> None:
+        self._stray(event.flow)
         log.debug(
             "sip.malformed", source=event.flow.remote[0], error=str(event.error), answered=event.answered
         )
@@ -327,4 +348,5 @@ _DISPATCH: dict[type, Callable[..., None]] = {
     TransactionTimedOut: SipNode._on_timed_out,
     TransportFailed: SipNode._on_transport_failed,
     MalformedReceived: SipNode._on_malformed,
+    StrayReceived: SipNode._on_stray,
 }

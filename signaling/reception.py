@@ -15,6 +15,7 @@ from signaling.calls.failures import CallFailure
 from signaling.calls.manager import CallManager
 from signaling.calls.ports import CallRequest
 from signaling.directory import AccountInfo, Directory, UserInfo
+from signaling.guard import Guard
 from signaling.legs.caller import CallerLeg
 from signaling.legs.within_dialog import ALLOW, SDP
 from signaling.node import SipNode
@@ -34,6 +35,7 @@ class Reception:
         registrar: answers REGISTER.
         directory: accounts and dialplans.
         calls: takes INVITE.
+        guard: told of what is answered without credentials.
     """
 
     def __init__(
@@ -43,12 +45,14 @@ class Reception:
         registrar: Registrar,
         directory: Directory,
         calls: CallManager,
+        guard: Guard,
     ) -> None:
         self._node = node
         self._authenticator = authenticator
         self._registrar = registrar
         self._directory = directory
         self._calls = calls
+        self._guard = guard
         node.handlers.update(
             {"INVITE": self.on_invite, "REGISTER": self.on_register, "OPTIONS": self.on_options}
         )
@@ -56,6 +60,7 @@ class Reception:
 
     def on_options(self, event: RequestReceived) -> None:
         """Answer OPTIONS (RFC 3261 section 11.2); it is what others see whether this node lives by."""
+        self._guard.stray(event.flow, self._node.loop.time())
         response = event.request.response(200)
         response.headers.set("Allow", ALLOW + ", REGISTER")
         response.headers.set("Accept", SDP)

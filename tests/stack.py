@@ -42,6 +42,7 @@ NO_THROTTLE = {
     "REQUESTS_PER_SECOND_PER_SOURCE": "1000000",
     "REFUSALS_PER_PATH": "1000000",
     "REFUSALS_PER_ADDRESS": "1000000",
+    "REFUSALS_PER_SECOND": "1000000",
 }
 """Every test comes from the loopback address: one test's refused passwords must not throttle the next."""
 

@@ -29,7 +29,7 @@ from signaling.sip.message import SipRequest, SipResponse
 from signaling.sip.parser import DEFAULT_LIMITS, ParseLimits, parse_message
 from signaling.sip.routing import bracketed, via_line
 from signaling.sip.timers import SipTimers
-from signaling.sip.tokens import TokenSource
+from signaling.sip.tokens import BRANCH_CHARS, TokenSource
 from signaling.sip.trace import Direction, TraceSink, message_record
 from signaling.sip.transaction_client import (
     ClientTransaction,
@@ -42,6 +42,10 @@ from signaling.sip.transaction_tables import Input
 
 KEEP_ALIVE_BYTES = b"\r\n\0 \t"
 """What phones send over UDP to keep a NAT binding open; a datagram of nothing else is no message."""
+
+BRANCH = b";branch="
+SENT_METHODS = ("INVITE", "BYE", "CANCEL", "INFO", "UPDATE", "OPTIONS")
+"""What this product asks of others."""
 
 SentBy = Callable[[Flow], tuple[str, int]]
 """Host and port that requests over a flow name as sender."""
@@ -201,6 +205,17 @@ class Endpoint:
             server.reroute(now)
 
     # Observation
+
+    def awaits(self, response: bytes) -> bool:
+        """Tell quickly whether bytes that look like a response may answer a request of this endpoint.
+
+        False also for an answer that nobody would write like that, though it is legal: ask only when in need.
+        """
+        start = response.find(BRANCH) + len(BRANCH)
+        end = start + BRANCH_CHARS
+        branch = response[start:end].decode("latin-1")
+        clients = self._core.clients
+        return any((branch, method) in clients for method in SENT_METHODS)
 
     @property
     def trace(self) -> TraceSink | None:

@@ -66,6 +66,7 @@ def receive_request(
     if dialog_tag is not None:
         reserve = limits.in_dialog_reserve
     elif merge_key(request.call_id, from_tag, request.cseq.number, method) in core.merged:
+        core.drop(now, flow, "refused: merged request")
         refuse(core, request, 482, flow, now)
         return
     if _is_full(core, limits, flow, reserve):
@@ -90,7 +91,7 @@ def _receive_ack(core: TransactionCore, request: SipRequest, flow: Flow, now: fl
         return
     transaction = core.servers.get(server_key(request, "INVITE"))
     if transaction is None or transaction.state in ACKNOWLEDGED_BY_DIALOG or not transaction.belongs(request):
-        core.note(now, flow, "dropped: ACK that matches nothing")
+        core.drop(now, flow, "dropped: ACK that matches nothing")
         return
     transaction.step(Input.ACK, now, request, flow)
 
@@ -101,6 +102,7 @@ def _receive_cancel(core: TransactionCore, request: SipRequest, flow: Flow, now:
     stamp_via(request, flow)
     check_request(request)
     if transaction is None or not transaction.belongs(request):
+        core.drop(now, flow, "refused: CANCEL that matches nothing")
         refuse(core, request, 481, flow, now)
         return
     # RFC 3261 9.2 wants the tag of the INVITE's own answers, where there were any.

@@ -17,13 +17,13 @@ def receive_response(core: TransactionCore, response: SipResponse, flow: Flow, n
     via = response.top_via
     transaction = core.clients.get((via.branch, response.cseq.method))
     if transaction is None:
-        core.note(now, flow, "dropped: response to no request")
+        core.drop(now, flow, "dropped: response to no request")
     elif (via.host, via.port) != transaction.sent_by:
-        core.note(now, flow, "dropped: response with the sent-by of another element")
+        core.drop(now, flow, "dropped: response with the sent-by of another element")
     elif _has_more_vias(response):
-        core.note(now, flow, "dropped: response meant for an element further on")
+        core.drop(now, flow, "dropped: response meant for an element further on")
     elif response.call_id != transaction.call_id:
-        core.note(now, flow, "dropped: response with another Call-ID")
+        core.drop(now, flow, "dropped: response with another Call-ID")
     else:
         if response.status > 100:
             _check_dialog_headers(response)

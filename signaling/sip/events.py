@@ -2,7 +2,8 @@
 """What the endpoint tells the transaction user (RFC 3261 section 5, "TU").
 
 Events are immutable values: named tuples, because one is made per message. They know nothing of the endpoint.
-Every event but MalformedReceived names its transaction, by which a transaction user finds its own context.
+Every event but StrayReceived and MalformedReceived names its transaction, by which a transaction user finds its own
+context.
 """
 
 from __future__ import annotations
@@ -16,6 +17,12 @@ from signaling.sip.message import SipRequest, SipResponse
 if TYPE_CHECKING:
     from signaling.sip.transaction_client import ClientTransaction
     from signaling.sip.transaction_server import ServerTransaction
+
+
+class StrayReceived(NamedTuple):
+    """A message that belongs to nothing was dropped, or refused without a trace: a flood of such is nobody's call."""
+
+    flow: Flow
 
 
 class RequestReceived(NamedTuple):
@@ -87,7 +94,8 @@ class MalformedReceived(NamedTuple):
 
 
 Event = (
-    RequestReceived
+    StrayReceived
+    | RequestReceived
     | CancelReceived
     | AckReceived
     | AckMissing

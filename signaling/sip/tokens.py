@@ -15,6 +15,8 @@ MAGIC_COOKIE = "z9hG4bK"
 
 TOKEN_BYTES = 8
 POOL_BYTES = 1024
+BRANCH_CHARS = len(MAGIC_COOKIE) + 2 * TOKEN_BYTES
+"""Length of every branch that is made here."""
 
 
 class TokenSource:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from signaling.sip.events import StrayReceived
 from signaling.sip.flow import Flow
 from signaling.sip.matching import Key
 from signaling.sip.timers import SipTimers, TimerQueue
@@ -116,6 +117,11 @@ class TransactionCore:
         for transaction in self.finished:
             transaction.user = None
         self.finished.clear()
+
+    def drop(self, now: float, flow: Flow, text: str) -> None:
+        """Report a message that belongs to nothing; `text` says why, for the trace."""
+        self.events.append(StrayReceived(flow))
+        self.note(now, flow, text)
 
     def note(self, now: float, flow: Flow | None, text: str) -> None:
         """Trace something that is no message; callers on the hot path look at `trace` first."""

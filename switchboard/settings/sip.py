@@ -148,7 +148,7 @@ PASSWORD_GUESSES_PER_DAY = env.integer(
     1000,
     minimum=1,
     roles=[SIGNALING],
-    help="Wrong passwords a day for one user, from addresses it is not registered from, before those are refused",
+    help="Wrong passwords a day for one user; seven tenths from anywhere, the rest from addresses that it is at home at",
 )
 REQUESTS_PER_SECOND_PER_SOURCE = env.integer(
     "REQUESTS_PER_SECOND_PER_SOURCE",
@@ -171,4 +171,13 @@ REFUSALS_PER_ADDRESS = env.integer(
     minimum=1,
     roles=[SIGNALING],
     help="The same for an address with all its ports; a fortieth of it comes back each second",
+)
+REFUSALS_PER_SECOND = env.integer(
+    "REFUSALS_PER_SECOND",
+    1000,
+    minimum=1,
+    roles=[SIGNALING],
+    help="Messages a second answered or dropped without credentials, from everybody together, before each counts "
+    "tenfold on its path and address; beyond four times as many, nothing more is read from addresses where no phone "
+    "has authenticated",
 )

@@ -30,7 +30,7 @@ class Node:
         self.link = RedisLink(RedisConfig(host="127.0.0.1", port=server.port))
         self.limits = SharedLimits(self.link, now=time.monotonic)
         config = GuardConfig(
-            auth_failures_per_minute=5, password_guesses_per_day=8, requests_per_second_per_source=50
+            auth_failures_per_minute=5, password_guesses_per_day=12, requests_per_second_per_source=50
         )
         self.guard = MemoryGuard(config, self.limits.limiter)
 

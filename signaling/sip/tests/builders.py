@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from signaling.sip.endpoint import Endpoint
-from signaling.sip.events import Event, RequestReceived
+from signaling.sip.events import Event, RequestReceived, StrayReceived
 from signaling.sip.flow import Flow
 from signaling.sip.message import SipRequest, SipResponse
 from signaling.sip.parser import parse_message
@@ -21,6 +21,8 @@ from signaling.sip.transaction_server import ServerTransaction
 PEER = ("192.0.2.1", 5070)
 HERE = ("198.51.100.1", 5060)
 UDP = Flow("udp", PEER, HERE)
+STRAY = [StrayReceived(UDP)]
+"""What a message that belongs to nothing causes."""
 TCP = Flow("tcp", ("192.0.2.1", 40000), HERE, 7)
 
 

@@ -10,7 +10,7 @@ import pytest
 from signaling.sip.errors import LocalProtocolError
 from signaling.sip.events import CancelReceived, ResponseReceived, TransactionTimedOut
 from signaling.sip.message import SipRequest, SipResponse
-from signaling.sip.tests.builders import UDP, Bench, outgoing, request_bytes, response_bytes
+from signaling.sip.tests.builders import STRAY, UDP, Bench, outgoing, request_bytes, response_bytes
 from signaling.sip.transaction_client import ClientTransaction
 from signaling.sip.transaction_tables import State
 
@@ -152,7 +152,7 @@ def test_a_cancel_that_does_not_fit_the_invite_gets_481(wrong: dict[str, Any]) -
     bench = Bench()
     transaction, _ = bench.receive_request(request_bytes())
     bench.do(bench.endpoint.accept, transaction)
-    assert bench.receive(request_bytes("CANCEL", **wrong)) == []
+    assert bench.receive(request_bytes("CANCEL", **wrong)) == STRAY
     assert bench.take_statuses() == [481]
     assert transaction.state is State.PROCEEDING
 
@@ -160,7 +160,7 @@ def test_a_cancel_that_does_not_fit_the_invite_gets_481(wrong: dict[str, Any]) -
 def test_a_cancel_of_a_request_that_was_refused_statelessly_gets_481() -> None:
     bench = Bench()
     bench.receive_request(request_bytes())
-    assert bench.receive(request_bytes("CANCEL")) == []
+    assert bench.receive(request_bytes("CANCEL")) == STRAY
     assert bench.take_statuses() == [481]
     bench.assert_empty()
 

@@ -10,7 +10,7 @@ import pytest
 from signaling.sip.errors import LocalProtocolError
 from signaling.sip.events import ResponseReceived
 from signaling.sip.message import SipRequest
-from signaling.sip.tests.builders import TCP, UDP, Bench, outgoing, response_bytes
+from signaling.sip.tests.builders import STRAY, TCP, UDP, Bench, outgoing, response_bytes
 from signaling.sip.transaction_client import MAX_FORKS, ClientTransaction
 from signaling.sip.transaction_tables import State
 
@@ -153,7 +153,7 @@ def test_a_late_ack_is_still_sent() -> None:
 
 def dropped(bench: Bench, data: bytes) -> bool:
     sent = len(bench.sent)
-    return bench.receive(data) == [] and len(bench.sent) == sent
+    return bench.receive(data) in ([], STRAY) and len(bench.sent) == sent
 
 
 def test_a_response_with_an_unknown_branch_or_method_is_dropped() -> None:
@@ -210,3 +210,12 @@ def test_a_late_response_is_absorbed() -> None:
     bench.receive(response_bytes(request, 200))
     assert dropped(bench, response_bytes(request, 200))
     assert dropped(bench, response_bytes(request, 100))
+
+
+def test_it_tells_quickly_whether_a_response_is_awaited() -> None:
+    bench, transaction, request = sending()
+    answer = response_bytes(request, 200)
+    assert bench.endpoint.awaits(answer)
+    assert not bench.endpoint.awaits(answer.replace(transaction.branch.encode(), b"z9hG4bKforged"))
+    assert not bench.endpoint.awaits(b"SIP/2.0 200 OK\r\n\r\n")
+    assert not Bench().endpoint.awaits(answer)

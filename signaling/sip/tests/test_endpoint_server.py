@@ -10,7 +10,7 @@ import pytest
 from signaling.sip.errors import LocalProtocolError
 from signaling.sip.events import AckReceived, RequestReceived
 from signaling.sip.message import SipResponse
-from signaling.sip.tests.builders import UDP, Bench, request_bytes
+from signaling.sip.tests.builders import STRAY, UDP, Bench, request_bytes
 from signaling.sip.transaction_tables import State
 
 
@@ -95,7 +95,7 @@ def test_a_request_that_came_by_two_paths_is_refused_with_482() -> None:
     bench = Bench()
     transaction, _ = bench.receive_request(request_bytes())
     bench.respond(transaction, 180)
-    assert bench.receive(request_bytes(branch="z9hG4bKfork")) == []
+    assert bench.receive(request_bytes(branch="z9hG4bKfork")) == STRAY
     assert bench.take_statuses() == [180, 482]
     assert bench.endpoint.server_transactions == 1
 
@@ -160,7 +160,7 @@ def test_a_stateless_answer_keeps_nothing_and_is_the_same_each_time() -> None:
         tag = bench.endpoint.stateless_tag(request)
         bench.do(bench.endpoint.respond_stateless, request, request.response(401, to_tag=tag), UDP)
     assert bench.sent[0][1] == bench.sent[1][1]
-    assert bench.receive(request_bytes("ACK", to_tag=tag)) == []
+    assert bench.receive(request_bytes("ACK", to_tag=tag)) == STRAY
     bench.assert_empty()
 
 
@@ -183,7 +183,7 @@ def test_an_ack_of_another_dialog_does_not_stop_the_2xx_even_with_the_branch(wro
     bench = Bench()
     transaction, _ = bench.receive_request(request_bytes())
     bench.respond(transaction, 200)
-    assert bench.receive(request_bytes("ACK", **({"to_tag": "here"} | wrong))) == []
+    assert bench.receive(request_bytes("ACK", **({"to_tag": "here"} | wrong))) == STRAY
     assert transaction.state is State.ACCEPTED
 
 
@@ -197,7 +197,7 @@ def test_an_ack_to_a_failure_is_absorbed() -> None:
 
 def test_an_ack_that_matches_nothing_is_dropped() -> None:
     bench = Bench()
-    assert bench.receive(request_bytes("ACK", to_tag="here")) == []
+    assert bench.receive(request_bytes("ACK", to_tag="here")) == STRAY
     assert bench.sent == []
 
 
