@@ -10,6 +10,7 @@ import copy
 from types import SimpleNamespace
 from typing import Any
 
+import psycopg
 from django.db.backends.postgresql import base
 
 from switchboard.postgres import driver
@@ -25,5 +26,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if options.get("pool"):
             options["pool"] = {**options["pool"], "connection_class": connections}
         super().__init__(settings_dict, alias)
-        errors = {name: getattr(driver, name) for name in driver.__all__}
-        self.Database = SimpleNamespace(**errors, connect=connections.connect)  # type: ignore[assignment]
+        # All of psycopg, as Django wants it, but for the way to connect.
+        module = {**vars(psycopg), "connect": connections.connect}
+        self.Database = SimpleNamespace(**module)  # type: ignore[assignment]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the backend uses of psycopg: its errors, and connections whose every wait has an end.
+"""Connections of psycopg whose every wait has an end.
 
 A server that was killed closes its connections; one that is frozen, or behind a network that drops packets, leaves them
 open and says nothing, for ever. Invariant: a connection that waited in vain is closed, never used again.
@@ -13,31 +13,7 @@ from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 import psycopg
-from psycopg import (
-    DatabaseError,
-    DataError,
-    Error,
-    IntegrityError,
-    InterfaceError,
-    InternalError,
-    NotSupportedError,
-    OperationalError,
-    ProgrammingError,
-)
-
-__all__ = [
-    "BoundedConnection",
-    "DataError",
-    "DatabaseError",
-    "Error",
-    "IntegrityError",
-    "InterfaceError",
-    "InternalError",
-    "NotSupportedError",
-    "OperationalError",
-    "ProgrammingError",
-    "bounded",
-]
+from psycopg import OperationalError
 
 CHECK_S: Final = 2.0
 """How long a connection of the pool may take to show that it lives."""

@@ -5,10 +5,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import InterfaceError, OperationalError
+from django.db.models import BinaryField
 
-from switchboard.postgres import driver
 from switchboard.postgres.base import DatabaseWrapper
 from tests.postgres import PostgresServer, postgres_server  # noqa: F401 - a fixture
 
@@ -53,6 +54,14 @@ def ask(wrapper: DatabaseWrapper, sql: str = "SELECT 41 + 1") -> Any:
     with wrapper.cursor() as cursor:
         cursor.execute(sql)
         return cursor.fetchone()[0]
+
+
+def test_bytes_are_stored_as_they_are(connect: Connect) -> None:
+    wrapper = connect()
+    value = BinaryField().get_db_prep_value(b"\x00\xff'", wrapper)
+    with wrapper.cursor() as cursor:
+        cursor.execute("SELECT %s::bytea", [value])
+        assert bytes(cursor.fetchone()[0]) == b"\x00\xff'"
 
 
 def took(work: Callable[[], object]) -> float:
@@ -114,7 +123,7 @@ def test_a_server_that_freezes_amid_a_download_is_given_up(
     wrapper = connect()
     wrapper.ensure_connection()
     begun = time.monotonic()
-    given_up = pytest.raises(driver.OperationalError, match="has not answered")
+    given_up = pytest.raises(psycopg.OperationalError, match="has not answered")
     with given_up, wrapper.connection.unhurried(1.5), postgres_server.frozen():
         wrapper.connection.execute("SELECT 1")
     assert 1.4 < time.monotonic() - begun < 4
