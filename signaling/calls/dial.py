@@ -17,6 +17,7 @@ from signaling.calls.leg import Leg
 from signaling.calls.media import CallMedia, MediaRefused
 from signaling.calls.ports import Destination
 from signaling.calls.targets import TargetFailed
+from signaling.configuration import UserInfo
 
 
 @dataclass(slots=True)
@@ -40,11 +41,10 @@ async def dial(call: Call, action: Dial) -> None:
     try:
         destinations = await call.services.targets.resolve(action.target, call.request)
     except TargetFailed as failed:
+        _note_callee(call, failed.user)
         call.failure = failed.failure
         return
-    if destinations[0].user is not None:
-        call.record.callee_user_id = destinations[0].user.id
-        call.record.callee_name = destinations[0].user.display_name
+    _note_callee(call, destinations[0].user)
     media = await call.open_media()
     await call.mover.between_actions()
     addresses = [destination.remote_ip for destination in destinations]
@@ -53,6 +53,13 @@ async def dial(call: Call, action: Dial) -> None:
     call.notify.dialing(action.target, len(branches))
     await _wait_for_answer(call, media, branches, deadline)
     await media.stop_ring_back()
+
+
+def _note_callee(call: Call, user: UserInfo | None) -> None:
+    """Record who is called, whether or not a phone of theirs is there."""
+    if user is not None:
+        call.record.callee_user_id = user.id
+        call.record.callee_name = user.display_name
 
 
 def _ring_all(
@@ -142,10 +149,7 @@ async def _answered(
         branches[branch.leg] = branch
         return refused.failure
     call.callee = branch.leg
-    user = branch.destination.user
-    if user is not None:
-        call.record.callee_user_id = user.id
-        call.record.callee_name = user.display_name
+    _note_callee(call, branch.destination.user)
     if call.answered:
         call.note_answer(branch.leg.label)
     else:

@@ -143,7 +143,7 @@ class Outbound:
             raise TargetFailed(failures.NO_SUCH_USER)
         phones = await self.all_phones(user, request.account) if user.enabled else []
         if not phones:
-            raise TargetFailed(failures.NOT_REGISTERED)
+            raise TargetFailed(failures.NOT_REGISTERED, user)
         return phones
 
     async def _address(self, target: SipTarget, request: CallRequest) -> Destination:

@@ -6,7 +6,7 @@ import pytest
 from cdrs.record import EndReason
 from signaling.calls import failures
 from signaling.calls.events import EarlyMedia, Fail, HangUp, Ring
-from signaling.calls.tests.world import World
+from signaling.calls.tests.world import BOB, World
 
 
 async def test_nobody_answers_in_time():
@@ -45,3 +45,17 @@ async def test_a_phone_that_is_gone_does_not_hide_what_became_of_the_others(even
     world.legs[1].reports(event)
     await world.ended()
     assert world.caller.got(Fail) == [Fail(expected)]
+
+
+async def test_a_called_user_without_a_phone_stands_in_the_record():
+    world = World(target_failure=failures.NOT_REGISTERED, target_user=BOB)
+    world.start([{"type": "dial", "params": {"target": "user/1002"}}])
+    record = await world.ended()
+    assert (record.callee_user_id, record.callee_name, record.sip_status) == (BOB.id, "Bob", 480)
+
+
+async def test_a_number_that_nobody_has_names_no_callee():
+    world = World(target_failure=failures.NO_SUCH_USER)
+    world.start([{"type": "dial", "params": {"target": "user/1009"}}])
+    record = await world.ended()
+    assert (record.callee_user_id, record.callee_name, record.sip_status) == (None, "", 404)

@@ -154,6 +154,7 @@ class World:
     journal: ListJournal = field(default_factory=ListJournal)
     phones: int = 1
     target_failure: CallFailure | None = None
+    target_user: UserInfo | None = None
     max_ringing_s: float = 60.0
     max_call_s: float = 60.0
     media_recovery_s: float = 0.3
@@ -168,7 +169,7 @@ class World:
 
     async def resolve(self, target: UserTarget | SipTarget, request: CallRequest) -> Sequence[Destination]:
         if self.target_failure is not None:
-            raise TargetFailed(self.target_failure)
+            raise TargetFailed(self.target_failure, self.target_user)
         return [Destination(address=number, remote_ip="192.0.2.2", user=BOB) for number in range(self.phones)]
 
     def make_leg(
