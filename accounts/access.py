@@ -9,11 +9,13 @@ from __future__ import annotations
 import uuid
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from simple_history.models import HistoricalRecords
 
 from accounts.choices import Role, Scope
+from accounts.records import QuietRecords
 
 DEFAULT_RATE_PER_MINUTE = 600
 MAX_RATE_PER_MINUTE = 600_000
@@ -38,6 +40,7 @@ class Membership(models.Model):
         "Read-only: sees all of it, changes nothing.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    history = HistoricalRecords(table_name="memberships_history", excluded_fields=["created_at"])
 
     class Meta:
         db_table = "memberships"
@@ -45,7 +48,14 @@ class Membership(models.Model):
         constraints = (models.UniqueConstraint(fields=("user", "account"), name="memberships_user_account"),)
 
     def __str__(self) -> str:
-        return f"{self.user} in {self.account}"
+        return f"{self._told('user')} in {self._told('account')}"
+
+    def _told(self, side: str) -> str:
+        """Return one side in words; versions of a membership outlive both."""
+        try:
+            return str(getattr(self, side))
+        except ObjectDoesNotExist:
+            return f"a deleted {'login' if side == 'user' else side}"
 
 
 def validate_scopes(scopes: object) -> None:
@@ -60,6 +70,9 @@ def validate_scopes(scopes: object) -> None:
 
 class ApiToken(models.Model):
     """A secret that a program shows instead of a login; only its hash is stored."""
+
+    _change_reason: str | None = None
+    """What the history says about the next save."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=100, help_text="What uses it: a program, a person, a place.")
@@ -90,6 +103,9 @@ class ApiToken(models.Model):
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
+    history = QuietRecords(
+        table_name="api_tokens_history", excluded_fields=["digest", "last_used_at", "created_at"]
+    )
 
     class Meta:
         db_table = "api_tokens"

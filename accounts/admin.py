@@ -49,6 +49,7 @@ class AccountAdmin(HistoryAdmin, TenantAdmin):
     list_filter = ("enabled",)
     search_fields = ("name", "domain")
     search_help_text = "Name or domain"
+    ordering = ("name", "id")
     fieldsets = (
         (None, {"fields": ("name", "domain", "enabled", "max_concurrent_calls")}),
         ("Details", {"fields": ("realm", "id", "created_at", "updated_at")}),

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.apps import apps
 from django.core.exceptions import PermissionDenied
 from django.db.models import ForeignKey, Model, QuerySet
 from django.forms import BaseModelForm, ModelChoiceField
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.utils.text import capfirst
 
 from accounts.admin_theme import (
     AdminPasswordChangeForm,
@@ -51,8 +53,36 @@ def is_platform_admin(request: HttpRequest) -> bool:
     return access_of(request.user).may(Permission.PLATFORM)
 
 
-class PlatformAdmin(ModelAdmin):
+class Page(ModelAdmin):
+    """What every page has in common."""
+
+    empty_text = ""
+    """What an empty list says: what stands in it, and where it comes from."""
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Show the list, under the name of what it lists."""
+        titled = {"title": capfirst(str(self.opts.verbose_name_plural)), **(extra_context or {})}
+        page: HttpResponse = super().changelist_view(request, titled)
+        return page
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Leave out the rows that go along with a deletion and have no page: nobody has ever seen them."""
+        deleted, counts, forbidden, protected = super().get_deleted_objects(objs, request)
+        seen = {str(model._meta.verbose_name_plural) for model in self.admin_site._registry}
+        hidden = [model._meta for model in apps.get_models() if model not in self.admin_site._registry]
+        starts = tuple(
+            f"{capfirst(meta.verbose_name)}: " for meta in hidden if meta.verbose_name_plural not in seen
+        )
+        counted = {name: count for name, count in counts.items() if str(name) in seen}
+        return _without(deleted, starts), counted, forbidden, protected
+
+
+class PlatformAdmin(Page):
     """A page that platform admins alone open."""
+
+    account_path = ""
+    view_permission = Permission.PLATFORM
+    shared_rows = False
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return is_platform_admin(request)
@@ -70,11 +100,9 @@ class PlatformAdmin(ModelAdmin):
         return is_platform_admin(request)
 
 
-class TenantAdmin(ModelAdmin):
+class TenantAdmin(Page):
     """A page with rows of accounts: each person sees and changes those that the role reaches."""
 
-    empty_text = ""
-    """What an empty list says: what stands in it, and where it comes from."""
     account_path = "account"
     """Lookup from a row to its account; ``pk`` for accounts themselves."""
     view_permission = Permission.VIEW_CONFIG
@@ -153,6 +181,12 @@ class TenantAdmin(ModelAdmin):
         if self.shared_rows and permission is self.view_permission:
             return access.may(permission)
         return access.may(Permission.PLATFORM)
+
+
+def _without(tree: list[Any], starts: tuple[str, ...]) -> list[Any]:
+    """Return a tree of texts, as lists in lists, without those that start in a certain way."""
+    kept = [_without(each, starts) if isinstance(each, list) else each for each in tree]
+    return [each for each in kept if each and (isinstance(each, list) or not each.startswith(starts))]
 
 
 def _closed_where_refused(

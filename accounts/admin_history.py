@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import difflib
 import json
+from datetime import datetime
 from typing import Any
 
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import JSONField, Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 from simple_history.admin import SimpleHistoryAdmin
 from simple_history.template_utils import HistoricalRecordContextHelper
 
@@ -25,7 +28,20 @@ from accounts.tenancy import access_of, scope
 
 
 class Differences(HistoricalRecordContextHelper):  # type: ignore[misc]
-    """Shows changed JSON line by line; other values as old and new."""
+    """Shows changed JSON line by line; other values as old and new, as forms show them."""
+
+    def prepare_delta_change_value(self, change: Any, value: Any) -> Any:
+        """Return a value in words."""
+        field: Any = self.model._meta.get_field(change.field)
+        if value is None:
+            return ""
+        if field.choices:
+            return str(dict(field.flatchoices).get(value, value))
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        if isinstance(value, datetime):
+            return date_format(localtime(value), "DATETIME_FORMAT")
+        return super().prepare_delta_change_value(change, value)
 
     def format_delta_change(self, change: Any) -> Any:
         """Return the change with its values made readable."""
@@ -37,15 +53,18 @@ class Differences(HistoricalRecordContextHelper):  # type: ignore[misc]
 
 
 class HistoryAdmin(SimpleHistoryAdmin):  # type: ignore[misc]
-    """Adds the history pages; stands before `TenantAdmin` among the bases."""
+    """Adds the history pages; stands before `TenantAdmin` or `PlatformAdmin` among the bases."""
 
+    restores_deleted = True
+    """Whether a row that is gone can be made again from one of its versions."""
+    object_history_template = "admin/history/history.html"
     object_history_list_template = "admin/history/versions.html"
     object_history_form_template = "admin/history/version.html"
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """List the versions of a row, each with what it changed."""
         titles = {"titles": ("Version", "What", "Who", "Changes")}
-        page: HttpResponse = super().history_view(request, object_id, {**(extra_context or {}), **titles})
+        page: HttpResponse = super().history_view(request, object_id, {**titles, **(extra_context or {})})
         return page
 
     def get_history_queryset(
@@ -53,7 +72,7 @@ class HistoryAdmin(SimpleHistoryAdmin):  # type: ignore[misc]
     ) -> QuerySet[Any]:
         """Return the versions of a row that the reader's accounts owned."""
         versions = super().get_history_queryset(request, history_manager, pk_name, object_id)
-        return self._own(request, versions)
+        return self.own_versions(request, versions)
 
     def get_historical_record_context_helper(
         self, request: HttpRequest, historical_record: Any
@@ -67,7 +86,11 @@ class HistoryAdmin(SimpleHistoryAdmin):  # type: ignore[misc]
         """Show a version; restore it when it is posted."""
         key = unquote(object_id)
         versions = self.model.history.filter(**{self.opts.pk.attname: key})
-        version = self._own(request, versions).filter(pk=version_id).first() if version_id.isdigit() else None
+        version = (
+            self.own_versions(request, versions).filter(pk=version_id).first()
+            if version_id.isdigit()
+            else None
+        )
         if version is None:
             raise Http404("There is no such version.")
         current = self.model._default_manager.filter(pk=key).first()
@@ -75,12 +98,23 @@ class HistoryAdmin(SimpleHistoryAdmin):  # type: ignore[misc]
             raise Http404("There is no such version.")
         if request.method == "POST" and not self._may_restore(request, version.instance, current):
             raise PermissionDenied
-        page: HttpResponse = super().history_form_view(request, key, version_id, extra_context)
+        told = {"version": version, "is_gone": current is None, **(extra_context or {})}
+        page: HttpResponse = super().history_form_view(request, key, version_id, told)
         return page
+
+    def history_view_title(self, request: HttpRequest, obj: Any) -> str:
+        """Return what the list of versions is called."""
+        return f"History of {obj}"
+
+    def history_form_view_title(self, request: HttpRequest, obj: Any) -> str:
+        """Return what one version is called."""
+        return f"A version of {obj}"
 
     def revert_disabled(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return whether a version is only shown."""
-        return not self.has_change_permission(request, obj)
+        if not self.has_change_permission(request, obj):
+            return True
+        return obj is not None and not self.restores_deleted and not self._is_there(obj)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change=change, **kwargs)
@@ -88,14 +122,20 @@ class HistoryAdmin(SimpleHistoryAdmin):  # type: ignore[misc]
             _prepare(obj, self.model._default_manager.filter(pk=obj.pk).first(), set(form.base_fields))
         return form
 
-    def _own(self, request: HttpRequest, versions: QuerySet[Any]) -> QuerySet[Any]:
+    def own_versions(self, request: HttpRequest, versions: QuerySet[Any]) -> QuerySet[Any]:
+        """Return those of some versions that the reader may see."""
         path = self.opts.pk.attname if self.account_path == "pk" else self.account_path
         access = access_of(request.user)
         return scope(versions, access, path, permission=self.view_permission, shared=self.shared_rows)
 
+    def _is_there(self, row: Model) -> bool:
+        return bool(self.model._default_manager.filter(pk=row.pk).exists())
+
     def _may_restore(self, request: HttpRequest, version: Model, current: Model | None) -> bool:
         if current is None:
-            return bool(self.has_add_permission(request) and self.has_change_permission(request, version))
+            return self.restores_deleted and bool(
+                self.has_add_permission(request) and self.has_change_permission(request, version)
+            )
         return all(self.has_change_permission(request, row) for row in (current, version))
 
 

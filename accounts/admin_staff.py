@@ -6,11 +6,10 @@ Django's groups and model permissions are not shown: roles decide here.
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin
-from django.contrib.admin.models import LogEntry
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdminClass
 from django.contrib.auth.models import Group, User
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts.admin_base import (
@@ -20,7 +19,9 @@ from accounts.admin_base import (
     UserChangeForm,
     UserCreationForm,
 )
+from accounts.admin_history import HistoryAdmin
 from accounts.models import Membership
+from accounts.traces import Traces, traces_of
 
 if TYPE_CHECKING:
     DjangoUserAdmin = DjangoUserAdminClass[User]
@@ -41,7 +42,7 @@ class MembershipInline(TabularInline):
 
 
 @admin.register(User)
-class StaffAdmin(PlatformAdmin, DjangoUserAdmin):
+class StaffAdmin(HistoryAdmin, PlatformAdmin, DjangoUserAdmin):
     """People who log in to the admin; they are no SIP users."""
 
     form: Any = UserChangeForm
@@ -80,11 +81,18 @@ class StaffAdmin(PlatformAdmin, DjangoUserAdmin):
         return () if obj is None else self.inlines
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Add what stands against a deletion: the log of what a login did would go along with it."""
+        """Add what stands against a deletion: nobody could tell any more who made the changes of a login."""
         deleted, counts, forbidden, protected = super().get_deleted_objects(objs, request)
-        logged = LogEntry.objects.filter(user__in=[login.pk for login in objs])
-        entries = logged.values_list("user__username").annotate(total=Count("pk")).order_by("user__username")
-        return deleted, counts, forbidden, [*protected, *(_kept(name, total) for name, total in entries)]
+        kept = [_kept(login, traces) for login in objs if (traces := traces_of(login.pk)).any]
+        return deleted, counts, forbidden, [*protected, *kept]
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        if not obj.password:
+            # Made again from the history, which keeps no password.
+            obj.set_unusable_password()
+            text = f"{obj} has no password now: set one, so that somebody can log in."
+            self.message_user(request, text, messages.WARNING)
+        super().save_model(request, obj, form, change)
 
     @admin.display(description="Works for")
     def works_for(self, login: User) -> str:
@@ -95,15 +103,15 @@ class StaffAdmin(PlatformAdmin, DjangoUserAdmin):
         return ", ".join(f"{m.account} ({m.get_role_display().lower()})" for m in memberships) or "–"
 
 
-def _kept(name: str, entries: int) -> str:
+def _kept(login: User, traces: Traces) -> str:
     return (
-        f"The log of what {name} did ({entries} {'entry' if entries == 1 else 'entries'}). "
+        f"What {login.get_username()} did: {traces}. It would lose its author. "
         "Deactivate the login instead: switch Active off on its page."
     )
 
 
 @admin.register(Membership)
-class MembershipAdmin(PlatformAdmin):
+class MembershipAdmin(HistoryAdmin, PlatformAdmin):
     """Who works for which account, in which role."""
 
     list_display = ("user", "account", "role", "created_at")

@@ -2,7 +2,7 @@
 """API tokens: made here, shown once, revoked here.
 
 Who may manage tokens in an account sees that account's tokens and the own ones, and makes tokens for the own login
-alone: a token acts as its owner.
+alone: a token acts as its owner. Invariant: no version in the history brings a token back that was revoked or deleted.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from accounts.admin_base import CheckboxList, ModelForm, TenantAdmin, is_platform_admin
+from accounts.admin_history import HistoryAdmin
 from accounts.choices import Permission, Scope
 from accounts.models import ApiToken
 from accounts.tenancy import access_of
-from accounts.tokens import put_secret, revoke, visible_tokens
+from accounts.tokens import put_secret, revoke, visible, visible_tokens
 
 DEFAULT_LIFE = timedelta(days=365)
 
@@ -37,9 +38,10 @@ class TokenForm(ModelForm):
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(TenantAdmin):
+class ApiTokenAdmin(HistoryAdmin, TenantAdmin):
     """Tokens of programs that use the REST API."""
 
+    restores_deleted = False
     empty_text = (
         "A program that uses REST shows a token: made here, shown once, bound to a login and its scopes."
     )
@@ -84,10 +86,14 @@ class ApiTokenAdmin(TenantAdmin):
         return (*fixed, *self.readonly_fields)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, change=change, **kwargs)
         if obj is not None:
-            form.base_fields.pop("scopes", None)
-        return form
+            # Without scopes: what a token may do is settled when it is made.
+            kwargs.setdefault("form", ModelForm)
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    def own_versions(self, request: HttpRequest, versions: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the versions of tokens that the reader manages."""
+        return visible(versions, request.user)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {

@@ -2,7 +2,7 @@
 from django.apps import AppConfig, apps
 from django.db.models.signals import post_delete, post_save
 
-TITLES = {"auth": "People who log in", "axes": "Login protection"}
+TITLES = {"auth": "People who log in"}
 """What other people's apps are called in the admin."""
 
 

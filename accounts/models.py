@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from importlib import import_module
 from typing import Any, Self
 
+from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
@@ -17,7 +19,17 @@ from accounts.access import ApiToken, Membership, PasswordHandover
 from accounts.credentials import hash_password
 from accounts.revision import ConfigRevision, RevisionedModel
 
-__all__ = ["Account", "ApiToken", "ConfigRevision", "Membership", "PasswordHandover", "User"]
+__all__ = [
+    "Account",
+    "ApiToken",
+    "ConfigRevision",
+    "Membership",
+    "PasswordHandover",
+    "User",
+]
+
+if apps.is_installed("axes"):
+    import_module("accounts.logins")
 
 validate_domain = RegexValidator(
     r"^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*\Z",

@@ -17,10 +17,10 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from django.db import DatabaseError
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Model, Q, QuerySet
 from django.utils import timezone
 
 from accounts.access import DEFAULT_RATE_PER_MINUTE, ApiToken
@@ -28,6 +28,7 @@ from accounts.choices import Permission
 from accounts.tenancy import Access, access_from, access_of, attach
 
 log = logging.getLogger(__name__)
+ModelT = TypeVar("ModelT", bound=Model)
 
 MARK: Final = "sbt_"
 SHOWN: Final = 12
@@ -97,14 +98,18 @@ def revoke(row: ApiToken, now: datetime | None = None) -> None:
     """End a token for good; it stays in the list."""
     if row.revoked_at is None:
         row.revoked_at = now or timezone.now()
+        row._change_reason = "Revoked"
         row.save(update_fields=["revoked_at"])
 
 
 def visible_tokens(user: Any) -> QuerySet[ApiToken]:
     """Return the tokens that a login manages: those of its accounts, and its own."""
-    access = access_of(user)
-    rows = ApiToken.objects.all()
-    reached = access.accounts_with(Permission.MANAGE_TOKENS)
+    return visible(ApiToken.objects.all(), user)
+
+
+def visible(rows: QuerySet[ModelT], user: Any) -> QuerySet[ModelT]:
+    """Return those of some tokens, or of some versions of tokens, that a login manages."""
+    reached = access_of(user).accounts_with(Permission.MANAGE_TOKENS)
     if reached is None:
         return rows
     if not reached:

@@ -35,8 +35,8 @@ ENTRIES: Final[dict[str, Entry]] = {
     "auth.User": Entry(PLATFORM, "group", "People who log in"),
     "accounts.Membership": Entry(PLATFORM, "badge"),
     "accounts.ApiToken": Entry(PLATFORM, "key"),
-    "axes.AccessAttempt": Entry(PLATFORM, "lock", "Failed logins"),
-    "axes.AccessLog": Entry(PLATFORM, "history", "Log of logins"),
+    "accounts.FailedLogin": Entry(PLATFORM, "lock"),
+    "accounts.RecordedLogin": Entry(PLATFORM, "history", "Log of logins"),
 }
 BESIDE: Final[dict[str, tuple[str, str, str]]] = {
     "cdrs.CDR": ("Report", "admin:cdrs_cdr_report", "bar_chart"),

@@ -243,7 +243,7 @@ def test_wrong_passwords_lock_a_login_until_it_is_unlocked(
             log_in_as(hers, own_stack, "lena", password)
             expect(hers.locator("body")).to_contain_text("Too many failed logins with this name")
 
-        page.goto(admin(own_stack, "axes/accessattempt/"))
+        page.goto(admin(own_stack, "accounts/failedlogin/"))
         row = page.locator("#result_list tbody tr", has_text="lena")
         expect(row).to_contain_text("locked")
         row.locator("input[type=checkbox]").check()
@@ -251,7 +251,7 @@ def test_wrong_passwords_lock_a_login_until_it_is_unlocked(
         expect(page.locator("body")).to_contain_text("Unlocked: 1.")
         log_in_as(hers, own_stack, "lena")
         expect(hers.locator("#id_password")).to_have_count(0)
-    page.goto(admin(own_stack, "axes/accesslog/"))
+    page.goto(admin(own_stack, "accounts/recordedlogin/"))
     expect(page.locator("#result_list tbody tr", has_text="lena")).to_have_count(1)
 
 

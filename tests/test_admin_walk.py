@@ -208,7 +208,7 @@ def test_a_route_is_filled_in_tried_ordered_switched_and_brought_back(
     page.goto(f"{routes}night-bell/history/")
     expect(page.locator("#change-history")).to_contain_text("Day bell")
     page.locator("#change-history a").last.click()
-    page.get_by_role("button", name="Revert").click()
+    page.get_by_role("button", name="Restore").click()
     expect(page.locator("tr", has_text="Night bell")).to_have_count(1)
 
 

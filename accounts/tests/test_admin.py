@@ -14,6 +14,7 @@ from django.utils.html import escape
 from accounts.models import Account, PasswordHandover, User
 from accounts.tests.factories import make_account, make_user, revision
 from accounts.tests.people import make_people
+from accounts.tokens import issue
 
 pytestmark = pytest.mark.django_db
 
@@ -233,8 +234,8 @@ def test_the_only_account_is_filled_in(admin_client: Client) -> None:
         "auth_user_add",
         "accounts_membership_add",
         "accounts_apitoken_add",
-        "axes_accessattempt_changelist",
-        "axes_accesslog_changelist",
+        "accounts_failedlogin_changelist",
+        "accounts_recordedlogin_changelist",
     ],
 )
 def test_pages_open(admin_client: Client, page: str) -> None:
@@ -266,10 +267,36 @@ def test_a_login_that_did_something_is_deactivated_not_deleted(admin_client: Cli
     action = {"action": "delete_selected", "_selected_action": [erin.pk]}
     asked = (admin_client.get(one), admin_client.post(selected, action))
     for page in asked:
-        assert "The log of what erin did (1 entry). Deactivate the login instead" in page.content.decode()
+        text = page.content.decode()
+        assert "What erin did: 1 entry in the log of this admin" in text
+        assert "Deactivate the login instead" in text
     for url, form in ((one, {}), (selected, action)):
         admin_client.post(url, {**form, "post": "yes"})
     assert LogEntry.objects.filter(user=erin).count() == 1
+
+
+def test_a_login_that_changed_something_over_rest_alone_is_not_deleted(
+    admin_client: Client, account: Account
+) -> None:
+    erin = Login.objects.create_superuser("erin")
+    _, token = issue(erin, name="x", scopes=["write"])
+    address = "/api/v1/users"
+    sent = {"account": str(account.pk), "extension": "77"}
+    rest = Client(headers={"Authorization": f"Bearer {token}"})
+    assert rest.post(address, sent, content_type="application/json").status_code == 201
+    url = reverse("admin:auth_user_delete", args=[erin.pk])
+    assert "What erin did: 1 version in change histories" in admin_client.get(url).content.decode()
+    admin_client.post(url, {"post": "yes"})
+    assert Login.objects.filter(username="erin").exists()
+
+
+def test_the_own_password_is_no_trace(client: Client, admin_client: Client) -> None:
+    erin = Login.objects.create_superuser("erin", password="correct horse")
+    client.force_login(erin)
+    form = {"old_password": "correct horse", "new_password1": "third horse!", "new_password2": "third horse!"}
+    assert client.post(reverse("admin:password_change"), form).status_code == 302
+    admin_client.post(reverse("admin:auth_user_delete", args=[erin.pk]), {"post": "yes"})
+    assert not Login.objects.filter(username="erin").exists()
 
 
 def test_a_login_that_did_nothing_is_deleted(admin_client: Client) -> None:

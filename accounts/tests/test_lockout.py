@@ -58,7 +58,7 @@ def test_a_platform_admin_unlocks_a_login(client: Client, admin: User) -> None:
         log_in(client, "wrong")
     client.force_login(admin)
     data = {"action": "unlock", "_selected_action": [str(AccessAttempt.objects.get().pk)]}
-    client.post(reverse("admin:axes_accessattempt_changelist"), data)
+    client.post(reverse("admin:accounts_failedlogin_changelist"), data)
     assert log_in(Client(), "correct horse").status_code == 302
 
 

@@ -28,7 +28,7 @@ from switchboard.tests.world import World, fingerprint, make_world
 
 pytestmark = pytest.mark.django_db
 VIEW, CHANGE = Permission.VIEW_CONFIG, Permission.CHANGE_CONFIG
-PLATFORM, CALLS = Permission.PLATFORM, Permission.VIEW_CDRS
+PLATFORM, CALLS, TOKENS = Permission.PLATFORM, Permission.VIEW_CDRS, Permission.MANAGE_TOKENS
 
 STANDARD = {"changelist", "add", "history", "delete", "change"}
 """Pages that every model has."""
@@ -49,6 +49,9 @@ HISTORY = {"name": "x"}
 MORE_PAGES: dict[str, Page] = {
     "auth_user_password_change": Page("auth.User", PLATFORM, PLATFORM),
     "accounts_account_simple_history": Page("accounts.Account", VIEW, CHANGE, HISTORY),
+    "accounts_membership_simple_history": Page("accounts.Membership", PLATFORM, PLATFORM, HISTORY),
+    "accounts_apitoken_simple_history": Page("accounts.ApiToken", TOKENS, TOKENS, HISTORY),
+    "auth_user_simple_history": Page("auth.User", PLATFORM, PLATFORM, HISTORY),
     "accounts_user_simple_history": Page("accounts.User", VIEW, CHANGE, HISTORY),
     "accounts_user_setup": Page("accounts.User", VIEW, CHANGE, {"new_password": "1"}),
     "accounts_user_setup_light": Page("accounts.User", VIEW),
@@ -80,7 +83,7 @@ OF_THE_UI = OPEN | {
     "admin/autocomplete/",
     "admin/jsi18n/",
     "admin/r/<path:content_type_id>/<path:object_id>/",
-    "admin/^(?P<app_label>axes|auth|accounts|dialplan|cdrs|media|signaling)/$",
+    "admin/^(?P<app_label>accounts|auth|dialplan|cdrs|media|signaling)/$",
     "admin/(?P<url>.*)$",
     "api/schema",
     "api/docs/",

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from axes.models import AccessAttempt, AccessLog
 from django.apps import apps
 from django.db.models import Model
 from django.utils import timezone
 
+from accounts.logins import FailedLogin, RecordedLogin
 from accounts.models import Account, Membership
 from accounts.tests.factories import make_user
 from accounts.tests.people import People, make_people
@@ -39,8 +39,8 @@ WATCHED = (
     "media.PromptUpload",
     "cdrs.CDR",
     "signaling.Registration",
-    "axes.AccessAttempt",
-    "axes.AccessLog",
+    "accounts.FailedLogin",
+    "accounts.RecordedLogin",
 )
 """Tables that nobody may change without the right to."""
 
@@ -79,8 +79,8 @@ def make_world() -> World:
             "dialplan.Route": Route.objects.create(id="shared", name="Shared", pattern="9", actions=ECHO),
             "media.Prompt": make_prompt("shared"),
             "auth.User": people["nobody"],
-            "axes.AccessAttempt": AccessAttempt.objects.create(username="ghost", failures_since_start=5),
-            "axes.AccessLog": AccessLog.objects.create(username="ghost"),
+            "accounts.FailedLogin": FailedLogin.objects.create(username="ghost", failures_since_start=5),
+            "accounts.RecordedLogin": RecordedLogin.objects.create(username="ghost"),
         },
     }
     return World(people=people, rows=rows)
