@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from django.http import HttpResponseBase, StreamingHttpResponse
@@ -90,7 +90,7 @@ class EventsView(LiveView):
         return JSONRenderer(), JSONRenderer.media_type
 
 
-async def lines(stream: EventStream) -> AsyncIterator[bytes]:
+async def lines(stream: EventStream) -> AsyncGenerator[bytes, None]:
     """Yield what is sent to a reader; the last thing says why it ended."""
     yield f"retry: {RETRY_MS}\n\n".encode()
     try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 import pytest
@@ -78,7 +78,7 @@ def bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a stream end by itself, and be quiet for no longer than a moment before it says so."""
     whole = sse.lines
 
-    async def lines(stream: EventStream) -> AsyncIterator[bytes]:
+    async def lines(stream: EventStream) -> AsyncGenerator[bytes]:
         parts = whole(stream)
         for _ in range(PARTS):
             yield await anext(parts)
