@@ -78,7 +78,7 @@ def bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a stream end by itself, and be quiet for no longer than a moment before it says so."""
     whole = sse.lines
 
-    async def lines(stream: EventStream) -> AsyncGenerator[bytes]:
+    async def lines(stream: EventStream) -> AsyncGenerator[bytes, None]:
         parts = whole(stream)
         for _ in range(PARTS):
             yield await anext(parts)
