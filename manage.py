@@ -5,7 +5,8 @@
 import os
 import sys
 
-from switchboard.env import BadVariable, flags_to_environ
+from switchboard.env import flags_to_environ
+from switchboard.last_words import KNOWN, last_words
 
 ROLE_OF_COMMAND = {
     "runsip": "signaling",
@@ -23,7 +24,7 @@ SETTINGS_OF_COMMAND = {"runapi": "signaling.api.settings"}
 
 
 def main() -> None:
-    """Run one command; a setting that cannot be used ends it with one line and exit code 2."""
+    """Run one command; what a person can put right ends it with one line and an exit code."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "switchboard.settings")
     # The database, the journal and the demo passwords are nobody else's business on a shared machine.
     os.umask(0o077)
@@ -34,9 +35,17 @@ def main() -> None:
 
     try:
         execute_from_command_line(sys.argv)
-    except BadVariable as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(2)
+        sys.stdout.flush()
+    except KNOWN as error:
+        if "--traceback" in sys.argv:
+            raise
+        line, code = last_words(error)
+        if line:
+            sys.stderr.write(f"{line}\n")
+        if isinstance(error, BrokenPipeError):
+            # What is left in the buffer goes nowhere, in place of a complaint at the very end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -69,10 +69,14 @@ class NodeClient:
         Raises:
             NodeProblem: the node does not say.
         """
-        answer = self._ask("GET", f"/api/v1/{table}")
-        rows = answer.get(LISTS[table])
+        try:
+            rows = self._ask("GET", f"/api/v1/{table}").get(LISTS[table])
+        except NodeProblem as problem:
+            if problem.exit_code != NOT_FOUND:
+                raise
+            rows = None
         if not isinstance(rows, list):
-            raise NodeProblem(f"{self._server} answers with something unexpected", REFUSED)
+            raise NodeProblem(f"{self._server} answers, but is no signaling node", UNREACHABLE)
         return rows
 
     def hang_up(self, call_id: str) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from rest_framework.settings import api_settings
 from rest_framework.views import set_rollback
 
 from switchboard import database_away
+from switchboard.last_words import database_reason
 
 CODES: Mapping[int, str] = {
     400: "INVALID",
@@ -61,6 +62,8 @@ class Unavailable(exceptions.APIException):
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_detail = "This is not available at the moment."
+    wait: float | None = None
+    """Seconds after which it may be worth to try again; becomes ``Retry-After``."""
 
 
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response | None:
@@ -145,8 +148,10 @@ def _as_api_exception(error: Exception) -> exceptions.APIException | None:
             return exceptions.ValidationError("A value cannot be stored as it is.")
         case DatabaseError():
             if isinstance(error, database_away.AWAY):
-                database_away.outage.begins(str(error).strip().partition("\n")[0])
-            return Unavailable(database_away.SENTENCE)
+                database_away.outage.begins(database_reason(error))
+            away = Unavailable(database_away.SENTENCE)
+            away.wait = database_away.RETRY_AFTER_S
+            return away
         case _:
             return None
 

@@ -18,6 +18,8 @@ from django.http import HttpResponse, HttpResponseBase, JsonResponse
 from django.http.request import HttpRequest
 from django.template.loader import render_to_string
 
+from switchboard.last_words import database_reason
+
 log = structlog.get_logger("switchboard.database")
 
 AWAY: Final = (OperationalError, InterfaceError)
@@ -56,8 +58,7 @@ connection_created.connect(outage.ends, dispatch_uid="switchboard.database_away"
 
 def unavailable(request: HttpRequest, error: BaseException) -> HttpResponseBase:
     """Answer 503: JSON below ``/api/``, a page that loads itself again elsewhere."""
-    lines = str(error).strip().splitlines()
-    outage.begins(lines[-1] if lines else type(error).__name__)
+    outage.begins(database_reason(error))
     headers = {"Retry-After": str(RETRY_AFTER_S)}
     if request.path.startswith("/api/"):
         return JsonResponse({"error": SENTENCE, "code": "UNAVAILABLE"}, status=503, headers=headers)

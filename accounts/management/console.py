@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import sys
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import IO, Any, cast
 
 from django.core.exceptions import ValidationError
@@ -19,6 +19,7 @@ from rich.table import Table
 from accounts.credentials import WeakPassword, check_typed_password, generate_password
 from accounts.lookup import find_user
 from accounts.models import Account, User
+from switchboard.last_words import database_words
 
 PIPED_WIDTH = 160
 """Columns of a table that is not written to a terminal."""
@@ -44,17 +45,25 @@ class NounCommand(BaseCommand):
         except ValidationError as error:
             raise CommandError(one_line(error)) from error
         except DatabaseError as error:
-            raise CommandError(f"The database refused it: {error}") from error
+            raise CommandError(database_words(error)) from error
 
-    def show(self, title: Sequence[str], rows: Iterable[Sequence[Any]], options: dict[str, Any]) -> None:
-        """Print rows as a table, or as a JSON list of objects with the title's words as names."""
+    def show(
+        self, columns: Mapping[str, str], rows: Iterable[Sequence[Any]], options: dict[str, Any]
+    ) -> None:
+        """Print rows as a table, or as a JSON list of objects.
+
+        Args:
+            columns: name in JSON, the same as in REST, → heading of the table; empty: in JSON alone.
+            rows: a value for each column.
+            options: of the command; ``json`` is read.
+        """
         if options["json"]:
-            names = [word.lower().replace(" ", "_") for word in title]
-            self.show_json([dict(zip(names, row, strict=True)) for row in rows])
+            self.show_json([dict(zip(columns, row, strict=True)) for row in rows])
             return
-        table = Table(*title)
+        shown = [place for place, heading in enumerate(columns.values()) if heading]
+        table = Table(*(heading for heading in columns.values() if heading))
         for row in rows:
-            table.add_row(*("" if value is None else _word(value) for value in row))
+            table.add_row(*(_word(row[place]) for place in shown))
         self.console.print(table)
 
     def show_json(self, value: Any) -> None:
@@ -69,8 +78,12 @@ class NounCommand(BaseCommand):
 
 
 def _word(value: Any) -> str:
+    if value is None:
+        return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
     return f"{value:%Y-%m-%d %H:%M}" if hasattr(value, "strftime") else str(value)
 
 

@@ -13,6 +13,7 @@ from accounts.access import ApiToken
 from accounts.models import User
 from accounts.tests.factories import make_user
 from accounts.tests.people import People, make_people
+from accounts.tests.rest import Rest
 from accounts.tokens import TokenRefused, verify
 
 pytestmark = pytest.mark.django_db
@@ -43,7 +44,7 @@ def people() -> People:
 def test_a_user_is_added_with_a_generated_password(people: People) -> None:
     made = run_json("users", "add", "1005", "--account", "alpha.example", "--name", "Erin")
     user = User.objects.get()
-    assert (made["extension"], made["username"], made["name"]) == ("1005", "1005", "Erin")
+    assert (made["extension"], made["username"], made["display_name"]) == ("1005", "1005", "Erin")
     assert user.account == people.alpha
     assert user.check_password(made["password"])
 
@@ -72,7 +73,9 @@ def test_users_are_listed(people: People) -> None:
     make_user(people.alpha, "1001", display_name="Alice")
     make_user(people.beta, "1002")
     assert [user["extension"] for user in run_json("users", "list")] == ["1001", "1002"]
-    assert [user["name"] for user in run_json("users", "list", "--account", "alpha.example")] == ["Alice"]
+    assert [user["display_name"] for user in run_json("users", "list", "--account", "alpha.example")] == [
+        "Alice"
+    ]
     assert "Alice" in run("users", "list")
 
 
@@ -124,6 +127,18 @@ def test_a_token_is_made_listed_and_revoked(people: People) -> None:
         verify(made["token"])
     assert run_json("tokens", "list") == []
     assert len(run_json("tokens", "list", "--all")) == 1
+
+
+def test_json_has_the_names_that_rest_has(people: People) -> None:
+    rest = Rest(people.token("alice"))
+    made = run_json("users", "add", "1005", "--account", "alpha.example")
+    assert set(made) <= set(rest.get(f"users/{made['id']}").body) | {"password"}
+    token = run_json("tokens", "list", "--user", "alice")[0]
+    shown = rest.get(f"tokens/{token['id']}").body
+    assert set(token) <= set(shown)
+    assert {name: token[name] for name in ("prefix", "user", "scopes")} == {
+        name: shown[name] for name in ("prefix", "user", "scopes")
+    }
 
 
 def test_the_token_stands_in_the_table(people: People) -> None:

@@ -138,7 +138,11 @@ def test_the_command_adds_lists_and_removes(people, tmp_path, capsys):
     domain = people.alpha.domain
     path = write_sound(tmp_path / "hours.flac", kind="FLAC")
     (made,) = run(capsys, "add", str(path), "--account", domain)
-    assert (made["name"], made["status"], made["format"]) == ("hours", "ready", "FLAC, 44100 Hz, stereo")
+    assert (made["name"], made["status"], made["source_format"]) == (
+        "hours",
+        "ready",
+        "FLAC, 44100 Hz, stereo",
+    )
     assert [row["id"] for row in run(capsys, "list", "--account", domain)] == [made["id"]]
     (again,) = run(capsys, "add", str(path), "--account", domain)
     assert again["id"] == made["id"]

@@ -53,11 +53,13 @@ def test_a_refusal_is_one_sentence_and_an_exit_code(status, exit_code):
     assert caught.value.exit_code == exit_code
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"calls": 7}', b""])
-def test_an_answer_that_is_none_is_refused(body):
-    with pytest.raises(NodeProblem) as caught:
-        client(lambda request: httpx.Response(200, content=body)).rows("calls")
-    assert caught.value.exit_code == REFUSED
+@pytest.mark.parametrize(
+    ("status", "body"), [(200, b"<html>"), (200, b"[]"), (200, b'{"calls": 7}'), (200, b""), (404, b"{}")]
+)
+def test_another_server_than_a_node_is_told_as_such(status, body):
+    with pytest.raises(NodeProblem, match="answers, but is no signaling node") as caught:
+        client(lambda request: httpx.Response(status, content=body)).rows("calls")
+    assert caught.value.exit_code == UNREACHABLE
 
 
 def test_a_node_that_is_away_is_told():

@@ -160,6 +160,11 @@ def test_the_token_comes_from_the_flag_and_goes_to_the_server_named(node, capsys
     assert node[0].headers["Authorization"] == "Bearer mine"
 
 
+def test_a_token_says_by_itself_for_which_account_a_call_is(node, capsys):
+    run("calls", "originate", "1001", "600", "--token", "mine", capsys=capsys)
+    assert "account" not in json.loads(node[0].content)
+
+
 def test_a_call_is_made_in_the_default_account_unless_said(node, capsys, settings):
     assert run("calls", "originate", "1001", "600", capsys=capsys) == "1 phone rings; the call is uuid-1\n"
     shown = json.loads(

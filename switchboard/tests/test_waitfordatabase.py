@@ -44,7 +44,9 @@ def test_a_migrated_database_is_not_waited_for(capsys):
 
 def test_the_reason_names_what_the_driver_said(monkeypatch):
     def refuse() -> None:
-        raise OperationalError("connection failed\nserver is starting up")
+        raise OperationalError(
+            "connection to server failed: FATAL: server is starting up\n\tIs the server running on that host?"
+        )
 
     monkeypatch.setattr(connection, "close", lambda: None)
     monkeypatch.setattr(connection, "ensure_connection", refuse)

@@ -20,7 +20,18 @@ from accounts.management.console import NounCommand, account_named, add_account
 from accounts.models import ApiToken
 from accounts.tokens import issue, revoke
 
-FIELDS = ("Id", "Name", "Begins", "Login", "Account", "Scopes", "Expires", "Revoked", "Last used")
+COLUMNS = {
+    "id": "Id",
+    "name": "Name",
+    "prefix": "Begins",
+    "user": "Login",
+    "account": "Account",
+    "scopes": "Scopes",
+    "rate_per_minute": "",
+    "expires_at": "Expires",
+    "revoked_at": "Revoked",
+    "last_used_at": "Last used",
+}
 _PERIOD = re.compile(r"(\d{1,5})([hdw])")
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
@@ -33,7 +44,8 @@ def _row(token: ApiToken) -> tuple[Any, ...]:
         token.prefix,
         token.user.get_username(),
         account,
-        ", ".join(token.scopes),
+        token.scopes,
+        token.rate_per_minute,
         token.expires_at,
         token.revoked_at,
         token.last_used_at,
@@ -83,12 +95,10 @@ class Command(NounCommand):
             rate_per_minute=options["rate"],
         )
         if options["json"]:
-            names = [name.lower().replace(" ", "_") for name in FIELDS]
-            self.show_json({**dict(zip(names, _row(row), strict=True)), "token": text})
+            self.show_json({**dict(zip(COLUMNS, _row(row), strict=True)), "token": text})
             return
-        self.show(
-            ("Name", "Login", "Scopes", "Token"), [(row.name, login, ", ".join(row.scopes), text)], options
-        )
+        columns = {"name": "Name", "user": "Login", "scopes": "Scopes", "token": "Token"}
+        self.show(columns, [(row.name, login, row.scopes, text)], options)
 
     def arguments_of_list(self, parser: ArgumentParser) -> None:
         """Declare the arguments of ``tokens list``."""
@@ -102,7 +112,7 @@ class Command(NounCommand):
             rows = rows.filter(user__username=options["user"])
         if not options["all"]:
             rows = rows.filter(revoked_at=None)
-        self.show(FIELDS, map(_row, rows), options)
+        self.show(COLUMNS, map(_row, rows), options)
 
     def arguments_of_revoke(self, parser: ArgumentParser) -> None:
         """Declare the arguments of ``tokens revoke``."""
@@ -118,7 +128,7 @@ class Command(NounCommand):
                 f"No token is {word[:12]}…" if not found else f"Several tokens begin with {word}"
             )
         revoke(found[0])
-        self.show(FIELDS, [_row(found[0])], options)
+        self.show(COLUMNS, [_row(found[0])], options)
 
 
 def _key(word: str) -> dict[str, str]:

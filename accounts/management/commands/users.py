@@ -14,12 +14,27 @@ from accounts.csv_import import BadTable, ImportReport, import_users
 from accounts.management.console import NounCommand, account_named, add_account, chosen_password, user_named
 from accounts.models import User
 
-FIELDS = ("Extension", "Username", "Name", "Account", "Enabled")
+COLUMNS = {
+    "id": "",
+    "extension": "Extension",
+    "username": "User name",
+    "display_name": "Name",
+    "account": "Account",
+    "enabled": "Enabled",
+}
+REPORT = {
+    "line": "Line",
+    "extension": "Extension",
+    "status": "Status",
+    "password": "Password",
+    "errors": "Errors",
+}
 HASHES = ("password_hash", "password_hash_sha256")
 
 
 def _row(user: User) -> tuple[Any, ...]:
-    return user.extension, user.username, user.display_name, user.account.domain, user.enabled
+    account = user.account.domain
+    return str(user.pk), user.extension, user.username, user.display_name, account, user.enabled
 
 
 class Command(NounCommand):
@@ -84,7 +99,7 @@ class Command(NounCommand):
         users = User.objects.select_related("account").order_by("account__domain", "extension")
         if options["account"]:
             users = users.filter(account=account_named(options["account"]))
-        self.show(FIELDS, map(_row, users), options)
+        self.show(COLUMNS, map(_row, users), options)
 
     def arguments_of_import(self, parser: ArgumentParser) -> None:
         """Declare the arguments of ``users import``."""
@@ -123,13 +138,12 @@ class Command(NounCommand):
                 )
                 for line in report.lines
             ]
-            self.show(("Line", "Extension", "Status", "Password", "Errors"), rows, options)
+            self.show(REPORT, rows, options)
         if report.failed:
             raise CommandError(f"{report.failed} of {len(report.lines)} lines cannot be; nothing was stored")
 
     def _show_password(self, user: User, password: str, options: dict[str, Any]) -> None:
         if options["json"]:
-            names = [name.lower() for name in FIELDS]
-            self.show_json({**dict(zip(names, _row(user), strict=True)), "password": password})
+            self.show_json({**dict(zip(COLUMNS, _row(user), strict=True)), "password": password})
             return
-        self.show((*FIELDS, "Password"), [(*_row(user), password)], options)
+        self.show({**COLUMNS, "password": "Password"}, [(*_row(user), password)], options)

@@ -34,7 +34,7 @@ class Command(BaseCommand):
             verb.add_argument(
                 "--json", action="store_true", default=argparse.SUPPRESS, help="print the result as JSON"
             )
-        roll_up.add_argument("--day", type=date.fromisoformat, help="this day alone, in any case: 2030-12-31")
+        roll_up.add_argument("--day", type=_day, help="this day alone, in any case: 2030-12-31")
 
     def handle(self, *args: Any, **options: Any) -> None:
         result = (
@@ -59,3 +59,10 @@ class Command(BaseCommand):
             return {"days": len(rollup.roll_up_missing())}
         except ValueError as error:
             raise CommandError(str(error)) from error
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day such as 2030-12-31") from error

@@ -20,6 +20,16 @@ from dialplan.files import read_document
 from dialplan.management.scope import refused
 from dialplan.simulation import Simulation, simulate
 
+ROUTES = {
+    "chosen": " ",
+    "priority": "Priority",
+    "id": "Id",
+    "pattern": "Pattern",
+    "name": "Name",
+    "reason": "Why",
+}
+STEPS = {"step": "Step", "words": "What is done", "problem": "What stands against it"}
+
 
 class Command(NounCommand):
     """Verbs on the dialplan; ``load`` and ``dump`` are loaddialplan and dumpdialplan."""
@@ -104,10 +114,10 @@ class Command(NounCommand):
             ("→" if one.chosen else "", one.priority, one.id, one.pattern, one.name, one.reason)
             for one in outcome.considered
         ]
-        self.show(("", "Priority", "Id", "Pattern", "Name", "Why"), routes, options)
+        self.show(ROUTES, routes, options)
         if outcome.steps:
             steps = [(number, step.words, step.problem) for number, step in enumerate(outcome.steps, start=1)]
-            self.show(("Step", "What is done", "What stands against it"), steps, options)
+            self.show(STEPS, steps, options)
 
 
 def _read(name: str) -> DialplanDocument:

@@ -17,6 +17,7 @@ from dialplan.engine import DialplanDocument, DialplanError, parse_document_json
 from dialplan.engine.reading import MAX_DOCUMENT_BYTES
 from dialplan.files import import_document, read_document
 from dialplan.management.scope import find_account, refused
+from switchboard.last_words import database_words
 
 
 class Command(BaseCommand):
@@ -51,7 +52,7 @@ class Command(BaseCommand):
         except DialplanError as error:
             raise refused(self.stderr, error, "nothing was imported") from error
         except DatabaseError as error:
-            raise CommandError(f"The database refused the import: {error}") from error
+            raise CommandError(database_words(error)) from error
         if options["json"]:
             self.stdout.write(json.dumps(asdict(result)))
             return

@@ -16,7 +16,15 @@ from accounts.models import Account
 from media.models import Prompt, Status
 from media.prompts import conversion, uploads
 
-FIELDS = ("Id", "Name", "Account", "Status", "Seconds", "Format", "Error")
+COLUMNS = {
+    "id": "Id",
+    "name": "Name",
+    "account": "Account",
+    "status": "Status",
+    "seconds": "Seconds",
+    "source_format": "Format",
+    "error": "Error",
+}
 
 
 def _row(prompt: Prompt) -> tuple[Any, ...]:
@@ -61,7 +69,7 @@ class Command(NounCommand):
         prompt.refresh_from_db()
         if prompt.status == Status.FAILED:
             raise CommandError(f"{path} cannot be used: {prompt.error}")
-        self.show(FIELDS, [_row(prompt)], options)
+        self.show(COLUMNS, [_row(prompt)], options)
 
     def arguments_of_list(self, parser: ArgumentParser) -> None:
         """Declare the arguments of ``prompts list``."""
@@ -72,7 +80,7 @@ class Command(NounCommand):
         rows: QuerySet[Prompt] = Prompt.objects.select_related("account").order_by("name", "id")
         if options["account"]:
             rows = rows.filter(Q(account=account_named(options["account"])) | Q(account=None))
-        self.show(FIELDS, map(_row, rows), options)
+        self.show(COLUMNS, map(_row, rows), options)
 
     def arguments_of_remove(self, parser: ArgumentParser) -> None:
         """Declare the arguments of ``prompts remove``."""
@@ -89,7 +97,7 @@ class Command(NounCommand):
             prompt.delete()
         except ProtectedError as error:
             raise CommandError(str(error.args[0])) from error
-        self.show(FIELDS, [row], options)
+        self.show(COLUMNS, [row], options)
 
 
 def _add_scope(parser: ArgumentParser) -> None:

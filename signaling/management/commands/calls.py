@@ -44,9 +44,8 @@ class Command(NodeCommand):
         making.add_argument("number", metavar="NUMBER", help="what is dialled when a phone is answered")
         making.add_argument(
             "--account",
-            default=settings.DEFAULT_DOMAIN,
             metavar="DOMAIN",
-            help="of the user (default: %(default)s)",
+            help=f"of the user (default: the token's, without a token {settings.DEFAULT_DOMAIN})",
         )
         making.add_argument(
             "--timeout",
@@ -75,12 +74,10 @@ class Command(NodeCommand):
         elif verb == "watch":
             self._watch(node, as_json=as_json)
         elif verb == "originate":
-            made = node.originate(
-                user=options["user"],
-                number=options["number"],
-                account=options["account"],
-                timeout=options["timeout"],
-            )
+            wanted = {name: options[name] for name in ("user", "number", "timeout")}
+            # Without a token the node's own machine asks, which may call for every account.
+            account = options["account"] or ("" if options["token"] else settings.DEFAULT_DOMAIN)
+            made = node.originate(**wanted, **({"account": account} if account else {}))
             phones = "1 phone rings" if made.get("phones") == 1 else f"{made.get('phones')} phones ring"
             self.say(f"{phones}; the call is {made.get('call_uuid')}", made, as_json=as_json)
         else:

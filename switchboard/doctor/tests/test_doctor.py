@@ -274,7 +274,7 @@ def test_the_table_shows_the_remedy(monkeypatch, capsys):
     shown = capsys.readouterr().out
     assert "late [bold]" in shown
     assert "→ set it" in shown
-    assert "0 failures, 1 warnings" in shown
+    assert "0 failures, 1 warning" in shown
 
 
 def test_everything_that_is_not_fine_has_a_remedy(tmp_path):

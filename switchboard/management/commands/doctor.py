@@ -49,4 +49,8 @@ class Command(BaseCommand):
         console = Console(file=cast("IO[str]", self.stdout))
         console.print(table)
         warnings = sum(finding.level is Level.WARNING for finding in findings)
-        console.print(f"{failures} failures, {warnings} warnings")
+        console.print(f"{_count(failures, 'failure')}, {_count(warnings, 'warning')}")
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"

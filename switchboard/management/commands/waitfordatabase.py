@@ -10,6 +10,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from switchboard.last_words import database_reason
+
 POLL_S = 1.0
 
 
@@ -74,5 +76,4 @@ def what_is_missing() -> str:
 
 
 def _away(error: Error) -> str:
-    lines = str(error).strip().splitlines()
-    return f"the database does not answer ({lines[-1] if lines else type(error).__name__})"
+    return f"the database does not answer ({database_reason(error)})"
