@@ -29,6 +29,9 @@ __all__ = [
 RECORD_VERSION: Final = 1
 """Version of the JSON form. Readers ignore keys that they do not know and refuse versions above their own."""
 
+TIME_DIGITS: Final = 6
+"""A difference of times has the microseconds that the database keeps of them, and no noise behind those."""
+
 
 class Disposition(StrEnum):
     """What became of a call."""
@@ -116,7 +119,7 @@ class CallRecord:
         """Seconds from answer to end; 0.0 when it was not answered or has not ended."""
         if self.answer_time is None or self.end_time is None:
             return 0.0
-        return max(self.end_time - self.answer_time, 0.0)
+        return round(max(self.end_time - self.answer_time, 0.0), TIME_DIGITS)
 
     @property
     def ring_duration_s(self) -> float:
@@ -124,7 +127,7 @@ class CallRecord:
         stop = self.end_time if self.answer_time is None else self.answer_time
         if self.ring_time is None or stop is None:
             return 0.0
-        return max(stop - self.ring_time, 0.0)
+        return round(max(stop - self.ring_time, 0.0), TIME_DIGITS)
 
     def finish(self, now: float, cause: EndReason, by: HangupBy, sip_status: int | None = None) -> None:
         """Fill in how the call ended at ``now``, the disposition included (see `disposition_for`)."""

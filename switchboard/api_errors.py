@@ -43,6 +43,9 @@ CODES: Mapping[int, str] = {
 """HTTP status → code; a client decides on the code and shows the sentence."""
 
 
+SHOW_WHO = "An API token is needed: Authorization: Bearer TOKEN."
+
+
 class Conflict(exceptions.APIException):
     """The request does not fit the present state."""
 
@@ -94,8 +97,18 @@ def error_body(
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """Answer 404: JSON below ``/api/``, a page elsewhere (``handler404``)."""
     if request.path.startswith("/api/"):
-        return JsonResponse(error_body(404, "There is nothing at this address."), status=404)
+        return not_found_here(request, exception)
     return defaults.page_not_found(request, exception)
+
+
+def not_found_here(request: HttpRequest, exception: Exception) -> JsonResponse:
+    """Answer 404 in JSON, with a word to whoever looks around (``handler404`` where there are no pages)."""
+    sentence = "There is nothing at this address."
+    if request.path.startswith("/api/v1/") and request.path.endswith("/"):
+        sentence += " No address ends with a slash."
+    elif not request.path.startswith("/api/"):
+        sentence += " REST is at /api/v1/, its description at /api/schema."
+    return JsonResponse(error_body(404, sentence), status=404)
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
@@ -130,6 +143,9 @@ def _joined(path: str, key: Any) -> str:
 
 def _as_api_exception(error: Exception) -> exceptions.APIException | None:
     match error:
+        case exceptions.NotAuthenticated():
+            error.detail = exceptions.ErrorDetail(SHOW_WHO, error.default_code)
+            return error
         case exceptions.APIException():
             return error
         case Http404():

@@ -102,7 +102,7 @@ def test_the_caller_is_told_who_it_is(people: People) -> None:
 
 def test_a_request_without_a_token_is_told_what_is_missing() -> None:
     for token, error in (
-        ("", "Authentication credentials were not provided."),
+        ("", "An API token is needed: Authorization: Bearer TOKEN."),
         ("nonsense", "This is no token of this installation."),
     ):
         answer = Rest(token).get("users")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -13,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from signaling.api.runtime import current
-from signaling.api.serializers import HealthSerializer
+from signaling.api.serializers import DRAIN_STATES, HealthSerializer
 from signaling.live.mirror import STATUS_LATE_S, Mirror
 from signaling.live.tables import RTPMANAGERS
 from switchboard.env import TRUE_WORDS
@@ -68,10 +69,16 @@ def problems(mirror: Mirror) -> list[tuple[str, str]]:
         found.append(("STARTING", f"The node is starting. {waits_for}".strip()))
     if mirror.status.get("stopping"):
         found.append(("STOPPING", "The node is being stopped."))
-    managers = mirror.rows(RTPMANAGERS)
-    if not any(manager["healthy"] for manager in managers):
-        names = ", ".join(manager["node_id"] for manager in managers) or "none is configured"
-        found.append(("NO_RTP_MANAGER", f"No RTP manager is healthy ({names})."))
+    if sentence := _why_no_media(mirror.rows(RTPMANAGERS)):
+        found.append(("NO_RTP_MANAGER", sentence))
     if mirror.status.get("journal_problem"):
         found.append(("JOURNAL", str(mirror.status["journal_problem"])))
     return found
+
+
+def _why_no_media(managers: Sequence[Mapping[str, Any]]) -> str:
+    healthy = [manager for manager in managers if manager["healthy"]]
+    if any(manager["drain_state"] == DRAIN_STATES[0] for manager in healthy):
+        return ""
+    names = ", ".join(manager["node_id"] for manager in healthy or managers) or "none is configured"
+    return f"{'Every healthy RTP manager is drained' if healthy else 'No RTP manager is healthy'} ({names})."

@@ -23,8 +23,9 @@ urlpatterns = [
     path("api/v1/calls", CallListView.as_view(), name="calls"),
     path("api/v1/calls/<path:call_id>", CallControlView.as_view(), name="call"),
     path("api/v1/events", EventsView.as_view(), name="events"),
+    path("health", HealthView.as_view(schema=None), name="short-health"),
     path("metrics", LiveMetricsView.as_view(), name="metrics"),
     path("api/schema", SchemaView.as_view(), name="schema"),
 ]
-handler404 = "switchboard.api_errors.not_found"
+handler404 = "switchboard.api_errors.not_found_here"
 handler500 = "switchboard.api_errors.server_error"

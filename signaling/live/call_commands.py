@@ -57,7 +57,7 @@ class CallCommands:
         calls: the calls of this node.
         directory: accounts, users and dialplans.
         phones: where the phones of users are.
-        rtpmanagers: the pool, of which one must be healthy.
+        rtpmanagers: the pool, of which one must take sessions.
         call_id: makes a SIP Call-ID.
     """
 
@@ -151,8 +151,8 @@ class CallCommands:
             phones = self._phones.phones(user)
         if not phones:
             raise CommandRefused(409, f"User {user.extension} has no registered phone.")
-        if not any(node.healthy for node in self._rtpmanagers):
-            raise CommandRefused(503, "No RTP manager is healthy.")
+        if not any(node.standing.takes_sessions for node in self._rtpmanagers):
+            raise CommandRefused(503, "No RTP manager takes calls.")
         request = CallRequest(
             sip_call_id=self._call_id(),
             account=account,

@@ -89,7 +89,7 @@ OF_THE_UI = OPEN | {
     "api/docs/",
 }
 """Tested with the dashboard (`hang-up`, `rtp-manager`), the metrics and the search; the others show no rows."""
-OF_A_NODE = {"metrics", "api/schema"}
+OF_A_NODE = {"metrics", "api/schema", "health"}
 SOCKETS_OF_THE_UI = {"ws/live", "ws/phone/<uuid:user_id>"}
 """Tested in `switchboard.dashboard.tests.test_tenancy` and `test_phone_socket`."""
 SOCKETS_OF_A_NODE = {"ws/events"}

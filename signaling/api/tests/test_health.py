@@ -32,6 +32,21 @@ def test_one_without_an_rtp_manager_is_not(live, client):
     assert "rtp-2" in body["problems"][0]["detail"]
 
 
+@pytest.mark.parametrize("state", ["draining", "disabled"])
+def test_one_whose_rtp_managers_are_all_drained_is_not(live, client, state):
+    drained = (*HEALTHY[:3], state, *HEALTHY[4:])
+    live.mirror.apply((Kind.ROWS, RTPMANAGERS.name, [drained, AWAY]))
+    status, codes, body = problems(client)
+    assert (status, codes) == (503, ["NO_RTP_MANAGER"])
+    assert body["problems"][0]["detail"] == "Every healthy RTP manager is drained (rtp-1)."
+    assert client.get("/api/v1/health?liveness=true").status_code == 200
+
+
+def test_a_probe_finds_health_at_the_short_address_too(live, client):
+    live.mirror.apply((Kind.ROWS, RTPMANAGERS.name, [HEALTHY]))
+    assert client.get("/health").json()["status"] == "ok"
+
+
 @pytest.mark.parametrize(
     ("status", "code"),
     [({"stopping": True}, "STOPPING"), ({"journal_problem": "CDR journal: the disk is full"}, "JOURNAL")],

@@ -29,7 +29,7 @@ class Node:
         self.phones_there = 1
         self.phones_elsewhere = 0
         self.shared = False
-        self.rtp = SimpleNamespace(healthy=True)
+        self.rtp = SimpleNamespace(standing=SimpleNamespace(takes_sessions=True))
         echo = {"id": "r", "name": "r", "pattern": "6*", "actions": [{"type": "echo", "params": {}}]}
         self.routes = compile_routes([parse_route(echo)])
         self.manager = CallManager(self.world.services(), CallCaps(**{"node": 100, "per_user": 0, **caps}))
@@ -129,7 +129,7 @@ async def test_a_node_that_stops_begins_nothing(node):
 
 
 async def test_without_an_rtp_manager_nothing_begins(node):
-    node.rtp.healthy = False
+    node.rtp.standing.takes_sessions = False
     assert node.refused().status == 503
 
 
@@ -146,9 +146,9 @@ async def test_the_same_key_makes_no_second_call(node):
 
 
 async def test_a_key_whose_request_was_refused_may_be_used_again(node):
-    node.rtp.healthy = False
+    node.rtp.standing.takes_sessions = False
     node.refused(key="token:1")
-    node.rtp.healthy = True
+    node.rtp.standing.takes_sessions = True
     assert "replayed" not in node.commands.originate({**WANTED, "key": "token:1"})
 
 
