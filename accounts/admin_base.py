@@ -58,11 +58,21 @@ class Page(ModelAdmin):
 
     empty_text = ""
     """What an empty list says: what stands in it, and where it comes from."""
+    list_title = ""
+    """What the list is called; empty: the plural of its model."""
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Show the list, under the name of what it lists."""
-        titled = {"title": capfirst(str(self.opts.verbose_name_plural)), **(extra_context or {})}
-        page: HttpResponse = super().changelist_view(request, titled)
+        title = self.list_title or capfirst(str(self.opts.verbose_name_plural))
+        page: HttpResponse = super().changelist_view(request, {"title": title, **(extra_context or {})})
+        return page
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Show a row; with the way to its history where it has one."""
+        told = {"show_history": hasattr(self.model, "history"), **(extra_context or {})}
+        page: HttpResponse = super().change_view(request, object_id, form_url, told)
         return page
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:

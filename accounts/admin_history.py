@@ -57,7 +57,7 @@ class HistoryAdmin(SimpleHistoryAdmin):  # type: ignore[misc]
 
     restores_deleted = True
     """Whether a row that is gone can be made again from one of its versions."""
-    object_history_template = "admin/history/history.html"
+    object_history_template: Any = "admin/history/history.html"
     object_history_list_template = "admin/history/versions.html"
     object_history_form_template = "admin/history/version.html"
 

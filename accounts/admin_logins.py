@@ -28,7 +28,6 @@ for _model in (AccessAttempt, AccessFailureLog, AccessLog):
 class ReadOnlyAdmin(PlatformAdmin):
     """A page that shows what was recorded."""
 
-    show_full_result_count = False
     list_filter = (("attempt_time", admin.DateFieldListFilter),)
     search_fields = ("username", "ip_address")
     search_help_text = "Login or address"
@@ -108,6 +107,7 @@ class FailedLoginAdmin(ReadOnlyAdmin):
 class RecordedLoginAdmin(ReadOnlyAdmin):
     """Who logged in when, from where."""
 
+    list_title = "Log of logins"
     empty_text = "Each login is listed here: who, when and from where."
     list_display = ("login", "address", "when", "until", "program")
     fields = ("login", "address", "when", "until", "program", "user_agent", "path_info")

@@ -45,6 +45,7 @@ class MembershipInline(TabularInline):
 class StaffAdmin(HistoryAdmin, PlatformAdmin, DjangoUserAdmin):
     """People who log in to the admin; they are no SIP users."""
 
+    list_title = "People who log in"
     form: Any = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm

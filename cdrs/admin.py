@@ -59,8 +59,9 @@ class CDRAdmin(TenantAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
         """Show a page of the list."""
-        context = {**list_page.context(request, self._reader(request)), "opts": self.opts}
-        return self._page(request, "change_list.html", "Calls", context)
+        return self._page(
+            request, "change_list.html", "Calls", list_page.context(request, self._reader(request))
+        )
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -72,8 +73,9 @@ class CDRAdmin(TenantAdmin):
         if call is None:
             self.message_user(request, "There is no such call, or it was deleted.", messages.WARNING)
             return HttpResponseRedirect(reverse(LIST_URL))
-        context = {**call_page.context(request, call), "original": call, "opts": self.opts}
-        return self._page(request, "change_form.html", "Call", context)
+        context = {**call_page.context(request, call), "original": call}
+        title = f"{call.caller_number} → {call.callee_number}"
+        return self._page(request, "change_form.html", title, context)
 
     def report_view(self, request: HttpRequest) -> TemplateResponse:
         """Show the report of some days."""
@@ -111,5 +113,5 @@ class CDRAdmin(TenantAdmin):
         self, request: HttpRequest, template: str, title: str, context: dict[str, Any]
     ) -> TemplateResponse:
         request.current_app = self.admin_site.name
-        shared = {**self.admin_site.each_context(request), "model_admin": self, "title": title}
+        shared = {**self.admin_site.each_context(request), "opts": self.opts, "title": title}
         return TemplateResponse(request, f"{TEMPLATES}/{template}", {**shared, **context})

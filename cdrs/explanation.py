@@ -56,7 +56,7 @@ _BY_STATUS: Final[Mapping[tuple[str, int], Explanation]] = {
     ("unavailable", 408): _SILENT,
     ("timeout", 408): _SILENT,
     ("unavailable", 480): Explanation(
-        "No phone of the called user is registered, or the user is disabled.",
+        "No phone of the called user is registered, the user is disabled, or the phone said that it takes no calls now.",
         "Look at the registrations; a phone whose password or domain is wrong is not among them.",
     ),
     ("unavailable", 503): Explanation(

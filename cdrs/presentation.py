@@ -18,6 +18,7 @@ from django.utils.timezone import localtime
 
 from cdrs.choices import Disposition, Quality
 from cdrs.models import CDR
+from cdrs.reasons import in_short
 from cdrs.search import Search
 from cdrs.story import clock
 
@@ -90,7 +91,7 @@ def account_name(call: CDR, accounts: Mapping[uuid.UUID, str]) -> str:
 
 def cause(call: CDR) -> str:
     """Return the end reason, with the SIP status of a call that was not answered; nothing when it says nothing new."""
-    words = call.hangup_cause.replace("_", " ")
+    words = in_short(call)
     if call.answer_time:
         return "" if call.hangup_cause == "normal" else words
     same = words == str(call.get_disposition_display()).lower()

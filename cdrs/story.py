@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from cdrs.models import CDR, Disposition, HangupBy
+from cdrs.reasons import UNKNOWN_NUMBER, in_short
 
 _SYSTEM_ENDED: Final = {
     "media_error": "ended because no audio came any more",
@@ -80,6 +81,8 @@ def _unanswered(call: CDR) -> list[str]:
     if call.hangup_cause == "rejected" and call.hangup_by == HangupBy.CALLEE:
         return [*rang, f"{callee} declined"]
     reason = _FAILED.get(call.hangup_cause, "the call failed").format(callee=callee)
+    if in_short(call) == UNKNOWN_NUMBER:
+        reason = "the number is not known"
     return [*rang, f"{reason} (SIP {call.sip_status})" if call.sip_status else reason]
 
 

@@ -128,7 +128,7 @@ class RouteAdmin(HistoryAdmin, TenantAdmin):
         if "result" in page and not page["only_check"]:
             self.message_user(request, f"Imported: {page['result']}.", messages.SUCCESS)
             return HttpResponseRedirect(reverse("admin:dialplan_route_changelist"))
-        return self._page(request, "transfer.html", "Import and export", page)
+        return self._page(request, "transfer.html", "Import and export of routes", page)
 
     def export_view(self, request: HttpRequest) -> HttpResponse:
         """Send the routes of a scope as JSON."""
@@ -138,7 +138,7 @@ class RouteAdmin(HistoryAdmin, TenantAdmin):
             return transfer.export(request)
         except DialplanError as error:
             page = {**transfer.context(request), "problems": error.errors, "is_export": True}
-            return self._page(request, "transfer.html", "Import and export", page)
+            return self._page(request, "transfer.html", "Import and export of routes", page)
 
     def json_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show a route as JSON; save it when it is posted."""
@@ -146,7 +146,12 @@ class RouteAdmin(HistoryAdmin, TenantAdmin):
         if route is None or not self.has_view_permission(request, route):
             raise Http404("There is no such route.")
         may_change = self.has_change_permission(request, route)
-        page: dict[str, Any] = {"route": route, "may_change": may_change, "text": document.text_of(route)}
+        page: dict[str, Any] = {
+            "route": route,
+            "original": route,
+            "may_change": may_change,
+            "text": document.text_of(route),
+        }
         if request.method == "POST":
             if not may_change:
                 raise PermissionDenied
@@ -154,12 +159,14 @@ class RouteAdmin(HistoryAdmin, TenantAdmin):
             try:
                 document.apply(route, page["text"])
             except DialplanError as error:
-                return self._page(request, "json.html", "Route", {**page, "problems": error.errors})
+                return self._page(
+                    request, "json.html", f"{route} as JSON", {**page, "problems": error.errors}
+                )
             self.save_model(request, route, None, change=True)
             self.log_change(request, route, "Changed as JSON.")
             self.message_user(request, f"{route} was saved.", messages.SUCCESS)
             return HttpResponseRedirect(request.path)
-        return self._page(request, "json.html", "Route", page)
+        return self._page(request, "json.html", f"{route} as JSON", page)
 
     def _move(self, request: HttpRequest, route: Route, *, up: bool) -> None:
         try:

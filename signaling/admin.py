@@ -51,7 +51,6 @@ class RegistrationAdmin(TenantAdmin):
     list_filter = (ValidityFilter, "transport", ("user__account", admin.RelatedOnlyFieldListFilter))
     search_fields = ("aor", "contact", "user_agent", "source_ip")
     search_help_text = "AOR, contact, address or user agent"
-    show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -40,6 +40,8 @@ class ConsoleView(SpectacularSwaggerView):
     """Swagger UI, served from this process alone; asks for a login first."""
 
     permission_classes: Any = ()
+    template_name = "api/console.html"
+    title = "API console | Switchboard"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:

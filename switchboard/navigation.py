@@ -41,6 +41,7 @@ ENTRIES: Final[dict[str, Entry]] = {
 BESIDE: Final[dict[str, tuple[str, str, str]]] = {
     "cdrs.CDR": ("Report", "admin:cdrs_cdr_report", "bar_chart"),
     "dialplan.Route": ("Simulator", "admin:dialplan_route_simulate", "science"),
+    "accounts.ApiToken": ("API console", "api:docs", "api"),
 }
 """Model → a page that stands below it: title, name of its URL, icon."""
 

@@ -10,6 +10,11 @@ def noscript_style(request: HttpRequest) -> str:
     return static("switchboard/noscript.css")
 
 
+def page_style(request: HttpRequest) -> str:
+    """Return the style sheet of what every page has."""
+    return static("switchboard/pages.css")
+
+
 def icon(request: HttpRequest) -> str:
     """Return the picture that browsers show on the tab: they ask for one that is not there otherwise."""
     return static("switchboard/icon.svg")

@@ -108,6 +108,29 @@ def test_a_taken_extension_is_refused_at_its_field(admin_client: Client, account
     assert list(errors_of(response)) == ["extension"]
 
 
+def test_the_user_name_is_the_extension_unless_one_is_typed(admin_client: Client, account: Account) -> None:
+    form = add_form(account, username="")
+    assert admin_client.post(reverse("admin:accounts_user_add"), form).status_code == 302
+    user = User.objects.get()
+    assert user.username == "1001"
+    url = reverse("admin:accounts_user_change", args=[user.pk])
+    assert admin_client.post(url, form | {"display_name": "Alicia"}).status_code == 302
+    user.refresh_from_db()
+    assert (user.username, user.display_name) == ("1001", "Alicia")
+
+
+@pytest.mark.parametrize(
+    ("extension", "field"), [("*55#", "username"), ("", "extension"), ("x y", "extension")]
+)
+def test_an_extension_that_is_no_user_name_asks_for_one(
+    admin_client: Client, account: Account, extension: str, field: str
+) -> None:
+    form = add_form(account, username="", extension=extension)
+    response = admin_client.post(reverse("admin:accounts_user_add"), form)
+    assert list(errors_of(response)) == [field]
+    assert not User.objects.exists()
+
+
 def test_a_form_without_an_account_is_refused_at_its_field(admin_client: Client, account: Account) -> None:
     response = admin_client.post(reverse("admin:accounts_user_add"), add_form(account) | {"account": ""})
     assert list(errors_of(response)) == ["account"]
@@ -325,6 +348,23 @@ def test_searching_users_finds_number_name_and_domain(admin_client: Client, acco
     for text, extension in (("alic", "1001"), ("beta", "1002"), ("1002", "1002")):
         response = admin_client.get(reverse("admin:accounts_user_changelist"), {"q": text})
         assert [user.extension for user in response.context["cl"].result_list] == [extension]
+
+
+def test_the_question_before_a_deletion_names_what_people_know(
+    admin_client: Client, account: Account
+) -> None:
+    user = make_user(account)
+    PasswordHandover.objects.create(digest="x", user=user, sealed=b"x", expires_at=timezone.now())
+    one = admin_client.get(reverse("admin:accounts_user_delete", args=[user.pk]))
+    selected = {"action": "delete_selected", "_selected_action": [str(user.pk)]}
+    several = admin_client.post(reverse("admin:accounts_user_changelist"), selected)
+    whole = admin_client.get(reverse("admin:accounts_account_delete", args=[account.pk]))
+    for page in (one, several, whole):
+        text = page.content.decode()
+        assert "handover" not in text.lower()
+        assert "SIP users: 1" in " ".join(text.split())
+    admin_client.post(reverse("admin:accounts_account_delete", args=[account.pk]), {"post": "yes"})
+    assert not PasswordHandover.objects.exists()
 
 
 def test_deleting_a_user_takes_its_registrations_along(admin_client: Client, account: Account) -> None:

@@ -42,7 +42,7 @@ def test_the_list_shows_each_call_on_one_line(admin_client: Client, list_url: st
 
 def test_the_list_tells_why_a_call_failed(admin_client: Client, list_url: str) -> None:
     make_call(disposition="FAILED", hangup_cause="unavailable", sip_status=480)
-    assert "unavailable (SIP 480)" in page(admin_client, list_url)
+    assert "not reachable (SIP 480)" in page(admin_client, list_url)
 
 
 def test_the_list_costs_the_same_queries_for_any_number_of_calls(

@@ -52,6 +52,10 @@ def call(**values: Any) -> CDR:
             {"disposition": "FAILED", "hangup_cause": "unavailable", "sip_status": 480},
             "Bob could not be reached (SIP 480)",
         ),
+        (
+            {"disposition": "FAILED", "hangup_cause": "unavailable", "sip_status": 404},
+            "the number is not known (SIP 404)",
+        ),
         ({"disposition": "FAILED", "hangup_cause": "error"}, "the call failed"),
     ],
 )

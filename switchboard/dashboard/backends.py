@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from django.conf import settings
 
-from switchboard.dashboard.http_client import BackendProblem, Conversation
+from switchboard.dashboard.http_client import BackendProblem, Conversation, in_words
 
 TIMEOUT_S = 1.0
 PULSE = "rtpmanagers"
@@ -108,7 +108,7 @@ def read(
                 health = node.ask("GET", "/api/v1/health", fine=(UNWELL,))
                 warnings, degraded = _details(health, "problems"), _details(health, "degraded")
     except BackendProblem as problem:
-        return _unless_same(Picture(backend=backend, problem=str(problem)), before)
+        return _unless_same(Picture(backend=backend, problem=_said(problem)), before)
     elapsed_ms = (time.monotonic() - began) * 1000
     picture = Picture(backend=backend, rows=rows, warnings=warnings, degraded=degraded, elapsed_ms=elapsed_ms)
     return _unless_same(picture, before)
@@ -173,6 +173,14 @@ def end_drain(backend: Backend, node_id: str, person: str = "") -> None:
 
 def _drain_path(node_id: str) -> str:
     return f"{PULSE}/{quote(node_id, safe='')}/drain"
+
+
+def _said(problem: BackendProblem) -> str:
+    """Return why a node gave no picture; what it refused is told with the status, which nobody asked for by hand."""
+    text = str(problem)
+    return (
+        in_words(problem.status, text) if problem.status >= 400 and not text.startswith("answers") else text
+    )
 
 
 def _add_drains(node: Conversation, rows: Rows) -> None:

@@ -13,11 +13,13 @@ from typing import Any
 
 from django.db.models import Count, Q
 from django.db.models.functions import TruncMinute
+from django.utils.text import capfirst
 from django.utils.timezone import localtime, now
 
 from accounts.choices import Permission
 from accounts.tenancy import Access, scope
 from cdrs.models import CDR, Disposition
+from cdrs.reasons import in_short
 from cdrs.story import tell
 
 MINUTES = 60
@@ -119,6 +121,6 @@ def _read(access: Access, moment: datetime) -> History:
 
 
 def _failure(call: CDR) -> Failure:
-    cause = call.hangup_cause.replace("_", " ").capitalize()
     status = f" · SIP {call.sip_status}" if call.sip_status else ""
-    return Failure(id=str(call.pk), when=localtime(call.invite_time), story=tell(call), cause=cause + status)
+    cause = f"{capfirst(in_short(call))}{status}"
+    return Failure(id=str(call.pk), when=localtime(call.invite_time), story=tell(call), cause=cause)

@@ -11,6 +11,7 @@ import json
 import socket
 import threading
 from collections.abc import Container
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from types import TracebackType
 from typing import Any
@@ -103,14 +104,29 @@ def connection_to(url: str, timeout_s: float) -> tuple[HTTPConnection, str]:
     return kind(parts.hostname or "", parts.port, timeout=timeout_s), parts.path.rstrip("/")
 
 
+def in_words(status: int, said: str = "") -> str:
+    """Return what a node answered that refuses a request: the status of HTTP, its name, and what it said of it."""
+    name = HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
+    told = f"answers {status} {name}".rstrip()
+    if said and said.rstrip(".").lower() != name.lower():
+        return f"{told}: {said}"
+    return (
+        f"{told}; is its address in UI_BACKENDS that of a signaling node?"
+        if status == HTTPStatus.NOT_FOUND
+        else told
+    )
+
+
 def _object(body: bytes, status: int) -> dict[str, Any]:
     try:
         answer = json.loads(body) if body else {}
     except (ValueError, RecursionError) as error:
+        if status >= 400:
+            raise BackendProblem(in_words(status), status) from error
         raise BackendProblem("answers with something that is not JSON", status) from error
     if status >= 400:
         said = answer.get("error") if isinstance(answer, dict) else None
-        raise BackendProblem(said if isinstance(said, str) else f"answers with HTTP {status}", status)
+        raise BackendProblem(said if isinstance(said, str) else in_words(status), status)
     if not isinstance(answer, dict):
         raise BackendProblem("answers with something unexpected", status)
     return answer

@@ -143,7 +143,7 @@ UNFOLD = {
     "SITE_SYMBOL": "call",
     "SHOW_HISTORY": True,
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "switchboard.theme.icon"}],
-    "STYLES": ["switchboard.theme.noscript_style"],
+    "STYLES": ["switchboard.theme.page_style", "switchboard.theme.noscript_style"],
     "SIDEBAR": {"navigation": "switchboard.navigation.navigation"},
 }
 TESTING = "pytest" in sys.modules

@@ -99,6 +99,8 @@ class FakeNode:
         self.resumed: list[str] = []
         """Last event ids that streams began with."""
         self.raw: bytes | None = None
+        self.status = 200
+        """Of the answers that list something."""
         self.delay_s = 0.0
         self.drip = False
         self.url = ""
@@ -161,7 +163,7 @@ def fake_node() -> Iterator[FakeNode]:
             elif name == "drain":
                 self.answer(200, node.drains[unquote(path.split("/")[-2])])
             else:
-                self.answer(200, {LISTS.get(name, name): node.tables[name]}, node.raw)
+                self.answer(node.status, {LISTS.get(name, name): node.tables[name]}, node.raw)
 
         def do_POST(self) -> None:
             self.act(dict(parse_qsl(urlsplit(self.path).query))["mode"])

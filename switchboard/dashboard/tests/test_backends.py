@@ -56,6 +56,22 @@ def test_nonsense_is_a_problem_and_no_error(raw):
         assert read(node.backend()).problem
 
 
+@pytest.mark.parametrize(
+    ("status", "raw", "words"),
+    [
+        (404, b"<html>", "answers 404 Not Found; is its address in UI_BACKENDS that of a signaling node?"),
+        (404, b'{"error": "Not found.", "code": "NOT_FOUND"}', "answers 404 Not Found; is its address"),
+        (403, b'{"error": "This token is unknown."}', "answers 403 Forbidden: This token is unknown."),
+        (502, b"Bad Gateway", "answers 502 Bad Gateway"),
+        (599, b"", "answers 599"),
+    ],
+)
+def test_a_refusal_is_told_as_what_it_was(status, raw, words):
+    with fake_node() as node:
+        node.raw, node.status = raw, status
+        assert read(node.backend()).problem.startswith(words)
+
+
 def test_odd_values_in_rows_are_shown_without_an_error():
     with fake_node() as node:
         node.tables["calls"] = [call("a", started_at=7, answered_at="yesterday", state=None), {}]

@@ -59,6 +59,21 @@ def test_a_failure_is_told_in_words(calls, people):
     assert newest.story.startswith("1001 called 1002")
 
 
+@pytest.mark.parametrize(
+    ("cause", "status", "words"),
+    [
+        ("unavailable", 404, "Number not known · SIP 404"),
+        ("unavailable", 480, "Not reachable · SIP 480"),
+        ("media_error", 488, "No common codec · SIP 488"),
+        ("error", None, "Error"),
+    ],
+)
+def test_a_failure_says_what_it_was(people, cause, status, words):
+    module.forget()
+    record(people.alpha, ago_s=5, disposition="FAILED", hangup_cause=cause, sip_status=status)
+    assert history(access_of(people["vera"])).failures[0].cause == words
+
+
 def test_without_calls_there_is_no_ratio(people):
     module.forget()
     seen = history(access_of(people["nobody"]))
