@@ -22,9 +22,11 @@ from cdrs.delivery import Deliverer
 from cdrs.jetstream import JetStreamSink
 from cdrs.record import CallRecord, EndReason, HangupBy, new_record_id
 from cdrs.segments import ENDED
+from switchboard.metrics.catalogue import of_role
 from tests.nats import NatsServer, nats_server  # noqa: F401 - a fixture
 from tests.postgres import PostgresServer, free_port, postgres_server  # noqa: F401 - a fixture
 from tests.stack import ROOT
+from tests.test_metrics import families, sample
 
 pytestmark = [pytest.mark.e2e, pytest.mark.nats, pytest.mark.postgres]
 
@@ -186,7 +188,11 @@ def test_health_and_metrics_tell_what_records_wait_for(
     wait_for(lambda: "NATS" in consumer.ask("/health")[1])
     nats_server.start()
     wait_for(lambda: consumer.ask("/health")[0] == 200)
-    assert "switchboard_cdr_stored_total 30.0" in consumer.ask("/metrics")[1]
+    page = consumer.ask("/metrics")[1]
+    assert {metric.name for metric in of_role("cdr")} <= families(page)
+    assert (sample(page, "switchboard_cdr_stored_total"), sample(page, "switchboard_cdr_pending")) == (30, 0)
+    assert sample(page, "switchboard_cdr_part_up") == len(("nats", "database"))
+    assert sample(page, "process_resident_memory_bytes") > 0
     assert consumer.end(signal.SIGTERM) == 0
 
 

@@ -25,6 +25,13 @@ _REGISTRATIONS = {
     BindingEvent.EXPIRED: "expired",
 }
 
+STATES = ("received", "dialing", "ringing", "answered", "bridged")
+ORIGINS = ("phone", "api")
+NO_CALLS: dict[tuple[str, ...], int] = {
+    (state, direction): 0 for state in STATES for direction in (INTERNAL, OUTBOUND, SERVICE)
+}
+"""Shown also while there are none, as a series that comes and goes draws no line at zero."""
+
 CALLER = "A"
 """The leg of who calls. It rings and answers in a call that the API asked for; only then the callee is called."""
 
@@ -69,8 +76,11 @@ class CallMeter:
     def read(self) -> Readings:
         """Return what was counted."""
         return {
-            "switchboard_calls": Counter((call.state, call.direction) for call in self._calls.values()),
-            "switchboard_calls_started_total": {(origin,): n for origin, n in self._started.items()},
+            "switchboard_calls": {
+                **NO_CALLS,
+                **Counter((call.state, call.direction) for call in self._calls.values()),
+            },
+            "switchboard_calls_started_total": {(origin,): self._started[origin] for origin in ORIGINS},
             "switchboard_calls_ended_total": dict(self._ended),
             "switchboard_call_setup_seconds": {(stage,): each for stage, each in self.setup.items()},
             "switchboard_call_duration_seconds": {(): self._durations},

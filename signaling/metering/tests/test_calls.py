@@ -20,7 +20,15 @@ def metered() -> tuple[World, CallMeter]:
 
 
 def read(meter: CallMeter, name: str) -> dict[tuple, Any]:
-    return dict(meter.read()[f"switchboard_{name}"])
+    """Return the samples of a figure that are not zero."""
+    return {labels: value for labels, value in meter.read()[f"switchboard_{name}"].items() if value}
+
+
+def test_what_is_not_there_is_shown_as_zero():
+    shown = CallMeter().read()
+    assert {direction for _, direction in shown["switchboard_calls"]} == {"internal", "outbound", "service"}
+    assert set(shown["switchboard_calls"].values()) == {0}
+    assert shown["switchboard_calls_started_total"] == {("phone",): 0, ("api",): 0}
 
 
 async def test_a_call_is_shown_where_it_stands_and_gone_when_it_ended():

@@ -67,7 +67,7 @@ async def test_it_shows_what_was_counted_of_calls(node):
     counter = CallMeter()
     meter = meter_of(node, counter)
     counter.call_received("1", "phone", 1.0)
-    assert meter.read()["switchboard_calls_started_total"] == {("phone",): 1}
+    assert meter.read()["switchboard_calls_started_total"] == {("phone",): 1, ("api",): 0}
 
 
 async def test_another_process_gets_the_same(node):
