@@ -28,6 +28,25 @@ CUT_OFF: Final = Explanation(
     "The audio itself may have gone on for longer.",
     "Look into the node's log for the reason of its stop.",
 )
+_GONE: Final[Mapping[str, Explanation]] = {
+    "not_refreshed": Explanation(
+        "The phone of the {party} gave no sign of life for as long as its call was agreed to go on without one (session "
+        "timer, RFC 4028), so the call was ended.",
+        "It lost its network or its power, or it was taken away; SESSION_EXPIRES_S says how soon that is noticed.",
+    ),
+    "no_answer": Explanation(
+        "The phone of the {party} did not answer a message about the call any more, so the call was ended.",
+        "It lost its network or its power, or a firewall in front of it drops what it did not ask for.",
+    ),
+    "unknown_call": Explanation(
+        "The phone of the {party} said that it does not know the call any more, so the call was ended.",
+        "A phone that was started anew in the middle of a call looks like this.",
+    ),
+    "not_confirmed": Explanation(
+        "The phone of the {party} never confirmed an answer that it was sent (no ACK), so the call was ended.",
+        "A wrong address in ADVERTISE, or a firewall between the phone and this server, looks like this.",
+    ),
+}
 _CANNOT_SAY: Final = Explanation(
     "The call ended with an error.", "Look for its Call-ID in the log of the node."
 )
@@ -90,6 +109,9 @@ def explain(call: CDR) -> Explanation | None:
     """Return why a call went wrong, None when there is nothing to explain."""
     if call.metadata.get("cut_off"):
         return CUT_OFF
+    gone = _peer_gone(call)
+    if gone is not None:
+        return gone
     if call.answer_time is not None:
         return _ANSWERED.get(call.hangup_cause)
     if call.disposition in (Disposition.CANCELED, Disposition.NO_ANSWER) and call.hangup_cause != "timeout":
@@ -98,3 +120,13 @@ def explain(call: CDR) -> Explanation | None:
         return None
     by_status = _BY_STATUS.get((call.hangup_cause, call.sip_status or 0))
     return by_status or _BY_CAUSE.get(call.hangup_cause)
+
+
+def _peer_gone(call: CDR) -> Explanation | None:
+    """Return what is to be said of a phone that was not there any more, None when each was."""
+    gone = call.metadata.get("peer_gone")
+    known = _GONE.get(str(gone.get("why"))) if isinstance(gone, dict) else None
+    if known is None:
+        return None
+    party = "caller" if gone.get("leg") == "A" else "called user"
+    return Explanation(known.what.format(party=party), known.advice)

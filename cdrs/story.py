@@ -56,7 +56,26 @@ def _hung_up(call: CDR) -> str:
         return f"{_short(call.caller_name, call.caller_number)} hung up"
     if call.hangup_by == HangupBy.CALLEE:
         return f"{_short(call.callee_name, call.callee_number)} hung up"
-    return _SYSTEM_ENDED.get(call.hangup_cause) or _by_a_person(call) or "ended by the system"
+    return (
+        _phone_gone(call)
+        or _SYSTEM_ENDED.get(call.hangup_cause)
+        or _by_a_person(call)
+        or "ended by the system"
+    )
+
+
+def _phone_gone(call: CDR) -> str:
+    """Return whose phone was not there any more; nothing when both were."""
+    gone = call.metadata.get("peer_gone")
+    if not isinstance(gone, dict):
+        return ""
+    of_caller = gone.get("leg") == "A"
+    name = (
+        _short(call.caller_name, call.caller_number)
+        if of_caller
+        else _short(call.callee_name, call.callee_number)
+    )
+    return f"ended because the phone of {name} was gone"
 
 
 def _by_a_person(call: CDR) -> str:

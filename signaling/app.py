@@ -130,7 +130,7 @@ class SignalingApp:
             limits=config.endpoint,
             parse_limits=config.parse,
         )
-        self.node = SipNode(endpoint, self.transport, tokens, loop, self.changes)
+        self.node = SipNode(endpoint, self.transport, tokens, loop, self.changes, config.sessions)
         counter = CallMeter()
         self.location.on_change.append(counter.binding_changed)
         other_nodes = None if self.sharing is None else self.sharing.phones

@@ -17,6 +17,7 @@ from signaling.registrar import RegistrarConfig
 from signaling.shared.config import SharingConfig
 from signaling.sip.endpoint_requests import EndpointLimits
 from signaling.sip.parser import ParseLimits
+from signaling.sip.session_headers import SessionPolicy
 from signaling.sip.timers import SipTimers
 from signaling.strangers import StrangerConfig
 from signaling.transport.config import TransportConfig
@@ -50,6 +51,8 @@ class SignalingConfig:
     keeps_calls: bool
     """Whether a stop leaves established calls to the next process."""
     limits: CallLimits
+    sessions: SessionPolicy
+    """How long the sessions of dialogs last without a refresh."""
     live: LiveConfig
     sharing: SharingConfig | None
     """What several nodes share; None: each node is by itself."""
@@ -116,6 +119,11 @@ class SignalingConfig:
                 max_ringing_s=settings.MAX_RINGING_S,
                 max_call_s=settings.MAX_CALL_S,
                 media_recovery_s=settings.MEDIA_RECOVERY_S,
+            ),
+            sessions=SessionPolicy(
+                expires_s=settings.SESSION_EXPIRES_S,
+                min_se_s=settings.SESSION_MIN_SE_S,
+                refreshes_all=settings.SESSION_REFRESH == "all",
             ),
             live=LiveConfig.from_settings(settings),
             sharing=SharingConfig.from_settings(settings),

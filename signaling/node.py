@@ -30,6 +30,7 @@ from signaling.sip.events import (
     TransactionTimedOut,
     TransportFailed,
 )
+from signaling.sip.session_headers import SessionPolicy
 from signaling.sip.tokens import TokenSource
 from signaling.sip.transaction_client import ClientTransaction
 from signaling.sip.transaction_server import ServerTransaction
@@ -97,6 +98,7 @@ class SipNode:
         transport: sockets; its callbacks are set here.
         tokens: source of tags and Call-IDs.
         changes: gets a note of each leg that changes; None: nobody looks.
+        sessions: how long the sessions of dialogs last without a refresh; None: as RFC 4028 recommends.
     """
 
     def __init__(
@@ -106,12 +108,16 @@ class SipNode:
         tokens: TokenSource,
         loop: asyncio.AbstractEventLoop,
         changes: Changes | None = None,
+        sessions: SessionPolicy | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.transport = transport
         self.tokens = tokens
         self.loop = loop
         self.changes = Changes() if changes is None else changes
+        self.sessions = SessionPolicy() if sessions is None else sessions
+        self.session_headers = self.sessions.headers()
+        """What each INVITE that begins a session says."""
         self.dialogs: dict[DialogId, DialogUser] = {}
         self.legs: dict[DialogUser, None] = {}
         """Every leg that has not ended, with a dialog or yet without."""

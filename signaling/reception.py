@@ -17,7 +17,7 @@ from signaling.calls.ports import CallRequest
 from signaling.directory import AccountInfo, Directory, UserInfo
 from signaling.guard import Guard
 from signaling.legs.caller import CallerLeg
-from signaling.legs.within_dialog import ALLOW, SDP
+from signaling.legs.within_dialog import ALLOW, SDP, refusal_of_extension, too_small
 from signaling.node import SipNode
 from signaling.registrar import Registrar
 from signaling.sip import SipResponse
@@ -114,11 +114,9 @@ class Reception:
     def _unusable(self, event: RequestReceived) -> SipResponse | None:
         """Return the response to an INVITE that cannot become a call, or None."""
         request = event.request
-        required = request.headers.get_list("Require")
-        if required:
-            response = request.response(420)
-            response.headers.set("Unsupported", ", ".join(required))
-            return response
+        refusal = refusal_of_extension(request, self._node.sessions)
+        if refusal is not None:
+            return refusal
         if request.body and request.content_type != SDP:
             response = request.response(415)
             response.headers.set("Accept", SDP)
@@ -132,7 +130,8 @@ class Reception:
         contacts = request.contacts
         if isinstance(contacts, str) or len(contacts) != 1:
             return request.response(400, "Exactly One Contact Needed")
-        return None
+        least_s = self._node.sessions.refuses(request)
+        return too_small(request, least_s) if least_s else None
 
     def _start_call(self, event: RequestReceived, account: AccountInfo, user: UserInfo) -> None:
         request = event.request

@@ -44,6 +44,15 @@ def call(**values: Any) -> CDR:
             {**RANG, "disposition": "CANCELED", "hangup_by": "system", "metadata": {"ended_by": "bob"}},
             "it rang for 30.0 s, hung up by bob",
         ),
+        (
+            {
+                **ANSWERED,
+                "hangup_by": "system",
+                "hangup_cause": "timeout",
+                "metadata": {"peer_gone": {"leg": "B", "why": "not_refreshed"}},
+            },
+            "answered after 4.2 s, talked 1:03, ended because the phone of Bob was gone",
+        ),
         ({**RANG, "disposition": "NO_ANSWER"}, "it rang for 30.0 s, Bob did not answer"),
         ({**RANG, "disposition": "CANCELED"}, "it rang for 30.0 s, Alice gave up"),
         ({"disposition": "BUSY"}, "Bob was busy"),

@@ -134,3 +134,18 @@ def test_a_call_that_a_later_process_went_on_with_says_when() -> None:
 @pytest.mark.parametrize("metadata", [{"picked_up": True}, {"picked_up": ["soon", None, 0, 1e99]}])
 def test_metadata_of_another_form_are_no_events(metadata: Any) -> None:
     assert len(events(answered(metadata=metadata))) == 4
+
+
+@pytest.mark.parametrize(("leg", "party"), [("A", "caller"), ("B", "called user")])
+@pytest.mark.parametrize("why", ["not_refreshed", "no_answer", "unknown_call", "not_confirmed"])
+def test_a_phone_that_was_gone_is_named(leg: str, party: str, why: str) -> None:
+    explanation = explain(answered(hangup_cause="timeout", metadata={"peer_gone": {"leg": leg, "why": why}}))
+    assert explanation is not None
+    assert explanation.what.startswith(f"The phone of the {party} ")
+
+
+@pytest.mark.parametrize("noted", ["A", {}, {"leg": "A", "why": "moonshine"}, {"leg": "A", "why": ["x"]}])
+def test_a_note_that_is_not_understood_explains_nothing(noted: object) -> None:
+    explanation = explain(answered(hangup_cause="timeout", metadata={"peer_gone": noted}))
+    assert explanation is not None
+    assert "MAX_CALL_S" in explanation.what

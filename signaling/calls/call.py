@@ -26,6 +26,7 @@ from signaling.calls.events import (
     MediaInactive,
     MediaLost,
     MediaStarted,
+    Refreshed,
     Ring,
     Terminate,
     Update,
@@ -40,6 +41,9 @@ from signaling.calls.notifier import CallNotifier
 from signaling.calls.over import CallOver, Ending
 from signaling.calls.ports import CallRequest, CallServices
 from signaling.calls.report import apply_media, start_record
+
+PEER_GONE = "peer_gone"
+"""Which leg was not there any more and how that was noticed, in the metadata of a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,8 @@ class Call:
         """Take one event of a leg; never blocks."""
         if isinstance(event, HangUp | Fail):
             self._hung_up.add(leg)
+            if isinstance(event, HangUp) and event.gone is not None:
+                self.record.metadata[PEER_GONE] = {"leg": leg.label, "why": str(event.gone)}
         self._mailbox.put(FromLeg(leg, event))
 
     def post(self, event: CallEvent) -> None:
@@ -137,6 +143,9 @@ class Call:
             return True
         if isinstance(event, MediaStarted):
             return True
+        if isinstance(event, Refreshed):
+            await self._refreshed(item.leg, event)
+            return True
         if item.leg is not self.caller:
             if item.leg is None:
                 await self.mover.take(event)
@@ -156,6 +165,15 @@ class Call:
             await self.update_caller(event)
             return True
         return isinstance(event, Info) and self.callee is None
+
+    async def _refreshed(self, leg: Leg | None, event: Refreshed) -> None:
+        """Take what a party says that was asked whether it is there: mostly what it said before."""
+        if self.media is None or self.mover.is_moving or leg is None or leg not in (self.caller, self.callee):
+            return
+        try:
+            await self.media.refreshed(leg is self.caller, event.sdp)
+        except MediaRefused as refused:
+            self.log.warning("call.refresh_ignored", leg=leg.label, detail=refused.detail)
 
     def _is_used(self, session_id: str) -> bool:
         """Whether a party sends to a media session; while parties move, nobody can tell."""

@@ -8,6 +8,7 @@ as text that only the RTP manager reads.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from cdrs.record import EndReason
 from signaling.calls.failures import CallFailure
@@ -77,14 +78,46 @@ class Fail:
 
 
 @dataclass(frozen=True, slots=True)
+class Refreshed:
+    """The peer has said anew what it takes, asked only whether it is still there."""
+
+    sdp: str
+
+
+class Gone(StrEnum):
+    """How a leg noticed that its peer is not there any more."""
+
+    NOT_REFRESHED = "not_refreshed"
+    """The peer was to refresh the session in time, or to answer a refresh, and did not (RFC 4028)."""
+    NO_ANSWER = "no_answer"
+    """It left a request within the dialog unanswered."""
+    UNKNOWN_CALL = "unknown_call"
+    """It said that it does not know the dialog."""
+    NOT_CONFIRMED = "not_confirmed"
+    """It never confirmed an answer by an ACK."""
+
+
+@dataclass(frozen=True, slots=True)
 class HangUp:
     """The leg ends: from the caller before the answer it is a cancellation."""
 
     reason: EndReason
+    gone: Gone | None = None
+    """Set when nobody hung up: the peer is gone."""
 
 
 LegEvent = (
-    Ring | EarlyMedia | Answer | Acknowledged | Update | UpdateAccepted | UpdateRefused | Info | Fail | HangUp
+    Ring
+    | EarlyMedia
+    | Answer
+    | Acknowledged
+    | Update
+    | UpdateAccepted
+    | UpdateRefused
+    | Refreshed
+    | Info
+    | Fail
+    | HangUp
 )
 """What a leg reports or is sent."""
 

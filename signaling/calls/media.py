@@ -248,6 +248,22 @@ class CallMedia(CallSessions):
             pb.UpdateSessionRemoteRequest(session_id=here, remote_sdp=sdp, kind=pb.SDP_KIND_ANSWER)
         )
 
+    async def refreshed(self, of_caller: bool, sdp: str) -> None:
+        """Take what a party says of its media once more; nothing is asked of anybody when it says nothing new.
+
+        Raises:
+            MediaRefused: it cannot be used; what was agreed on stands.
+        """
+        here = self.caller_session if of_caller else self.callee_session
+        there = self.callee_session if of_caller else self.caller_session
+        agreed = self.descriptions.agreed(here)
+        if agreed is None or _without_origin(agreed[1]) == _without_origin(sdp):
+            return
+        await self._execute(
+            pb.UpdateSessionRemoteRequest(session_id=here, remote_sdp=sdp, kind=pb.SDP_KIND_OFFER),
+            pb.CreateAnswerRequest(session_id=here, peer_session_id=there if self.callee_session else ""),
+        )
+
     # --- A caller that is called first ----------------------------------------------------------------------------
 
     async def offer_callers(self, addresses: Sequence[str]) -> list[tuple[str, str]]:
@@ -355,3 +371,8 @@ class CallMedia(CallSessions):
             pb.CreateAnswerRequest(session_id=session_id),
         )
         return UpdateAccepted(reply.local_sdp)
+
+
+def _without_origin(sdp: str) -> list[str]:
+    """Return the lines of a description but the one that counts its versions, which some phones raise each time."""
+    return [line for line in sdp.splitlines() if not line.startswith("o=")]

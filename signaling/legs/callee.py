@@ -15,6 +15,7 @@ from signaling.legs.within_dialog import ALLOW, SDP, Parties
 from signaling.node import SipNode
 from signaling.sip import Flow, Headers, NameAddr, RemoteProtocolError, SipRequest, SipResponse, SipUri
 from signaling.sip.dialog import Dialog
+from signaling.sip.session_timer import SessionTimer
 from signaling.sip.transaction_client import ClientTransaction
 
 FLOW_FAILED = 430
@@ -66,6 +67,7 @@ class CalleeLeg(DialogLeg):
         self.remote_ip = remote_ip or flow.remote[0]
         self.through_node = route is not None
         self.flow = flow
+        self.described = offer
         self._rang = False
         self._early_sdp: dict[str | None, str] = {}
         """The last description in a provisional answer, by its To tag; it stands when the final one has none."""
@@ -83,6 +85,7 @@ class CalleeLeg(DialogLeg):
                     ("CSeq", "1 INVITE"),
                     ("Contact", str(node.contact(flow))),
                     ("Allow", ALLOW),
+                    *node.session_headers,
                     ("Content-Type", SDP),
                 ]
             ),
@@ -108,6 +111,8 @@ class CalleeLeg(DialogLeg):
             self._on_provisional(response, flow)
         elif response.status < 300:
             self._on_success(response, flow)
+        elif response.status == 422 and self._ask_for_longer(response):
+            return
         elif self.through_node and response.status == FLOW_FAILED:
             self._failed(NOT_REGISTERED)
         else:
@@ -147,9 +152,11 @@ class CalleeLeg(DialogLeg):
         wanted = self.state is LegState.CALLING
         if not self._open_dialog(response, flow):
             return
-        ack = self.dialog.make_ack(1)  # type: ignore[union-attr]
+        ack = self.dialog.make_ack(self._invite.cseq.number)  # type: ignore[union-attr]
         self.node.acknowledge(self._transaction, ack, self.flow or flow)
         self._advance(LegInput.SUCCESS)
+        if wanted:
+            self._time_answered(response)
         has_sdp = response.content_type == SDP and response.body
         sdp = response.body.decode("utf-8", "replace") if has_sdp else self._early_sdp.get(response.to.tag)
         if not wanted:
@@ -159,6 +166,27 @@ class CalleeLeg(DialogLeg):
         else:
             self._hang_up(EndReason.MEDIA_ERROR)
             self._report_end(Fail(failure_of_status(488, "Answer Without Session Description")))
+
+    def _ask_for_longer(self, response: SipResponse) -> bool:
+        """Call once more when the session was to expire too soon for somebody on the way (RFC 4028 section 7.3)."""
+        timer = SessionTimer(self.node.sessions) if self.timer is None else self.timer
+        if (
+            self.state is not LegState.CALLING
+            or not self.node.sessions.is_on
+            or not timer.is_raised(response)
+        ):
+            return False
+        self.timer = timer
+        self._leave_dialog()
+        self.dialog = None
+        self._early_sdp.clear()
+        self._invite = self._invite.copy()
+        self._invite.headers.set("CSeq", f"{self._invite.cseq.number + 1} INVITE")
+        for name, value in timer.ask():
+            self._invite.headers.set(name, value)
+        if self.flow is not None:
+            self._transaction = self.node.request(self._invite, self.flow, self)
+        return True
 
     def _open_dialog(self, response: SipResponse, flow: Flow) -> bool:
         try:
@@ -182,7 +210,7 @@ class CalleeLeg(DialogLeg):
             return
         if self.dialog is not None and extra.id == self.dialog.id:
             return
-        self.node.acknowledge(self._transaction, extra.make_ack(1), flow)
+        self.node.acknowledge(self._transaction, extra.make_ack(self._invite.cseq.number), flow)
         self.node.request(extra.make_request("BYE"), flow, self)
 
     # --- What the call sends ------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from cdrs.record import EndReason
 from signaling.calls import failures
-from signaling.calls.events import Acknowledged, Answer, EarlyMedia, Fail, HangUp, Ring
+from signaling.calls.events import Acknowledged, Answer, EarlyMedia, Fail, Gone, HangUp, Ring
 from signaling.calls.failures import CallFailure
 from signaling.calls.leg import LegCallback
 from signaling.legs.dialog_leg import SHARED_SENDERS, DialogLeg
@@ -88,7 +88,7 @@ class CallerLeg(DialogLeg):
             super().on_ack_missing(transaction)
         elif self._advance(LegInput.ACK_MISSING):
             self._send_bye(EndReason.TIMEOUT)
-            self._report_end(HangUp(EndReason.TIMEOUT))
+            self._report_end(HangUp(EndReason.TIMEOUT, Gone.NOT_CONFIRMED))
 
     # --- What the call sends ------------------------------------------------------------------------------------
 
@@ -102,6 +102,7 @@ class CallerLeg(DialogLeg):
 
     def _answer(self, event: Answer) -> None:
         if self._advance(LegInput.SEND_ANSWER):
+            self.described = event.sdp
             self._respond(200, sdp=event.sdp)
 
     def _fail(self, event: Fail) -> None:
@@ -129,6 +130,8 @@ class CallerLeg(DialogLeg):
         response = self._invite.response(status, phrase, to_tag=self._local_tag)
         if status < 300:
             self._with_contact(response)
+        if status == 200:
+            self._time_answer(self._invite, response)
         if sdp:
             response.headers.set("Content-Type", SDP)
             response.body = sdp.encode()

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from cdrs.record import EndReason
-from signaling.calls.events import HangUp
+from signaling.calls.events import Gone
 from signaling.calls.leg import LegCallback
 from signaling.legs.dialog_leg import SHARED_SENDERS, DialogLeg
 from signaling.legs.states import CALLEE_TABLE, LegInput, LegState
@@ -18,7 +17,11 @@ from signaling.legs.within_dialog import SDP
 from signaling.node import SipNode
 from signaling.sip import Flow, SipResponse
 from signaling.sip.dialog import Dialog
+from signaling.sip.session_timer import SessionFacts, SessionTimer
 from signaling.sip.transaction_client import ClientTransaction
+
+CATCH_UP_S = 5.0
+"""Refreshes that were due while no process was there are spread over this time."""
 
 
 class ResumedLeg(DialogLeg):
@@ -80,8 +83,18 @@ class ResumedLeg(DialogLeg):
 
     def forget(self) -> None:
         """Leave no trace, and tell nobody: the call cannot go on."""
+        self.timer = None
+        self._watch()
         self._leave_dialog()
         self.node.legs.pop(self, None)
+
+    def resume_session(self, facts: SessionFacts | None) -> None:
+        """Go on with the session timer that the leg had; None: it had none."""
+        if facts is not None and self.node.sessions.is_on:
+            self.timer = SessionTimer(self.node.sessions)
+            wait_s = CATCH_UP_S * self.node.tokens.fraction()
+            self.timer.restore(facts, self.node.loop.time(), wait_s)
+            self._watch()
 
     def probe(self, must_answer: Callable[[], bool]) -> None:
         """Ask the peer whether it still has the dialog, by an OPTIONS in it (RFC 3261 section 11).
@@ -101,7 +114,7 @@ class ResumedLeg(DialogLeg):
         elif response.status >= 200:
             self._probe = None
             if response.status == 481:
-                self._gone()
+                self._gone(Gone.UNKNOWN_CALL)
 
     def on_no_response(self, transaction: ClientTransaction, *, timed_out: bool) -> None:
         """Take the loss of a request within the dialog."""
@@ -111,16 +124,12 @@ class ResumedLeg(DialogLeg):
             return
         self._probe = None
         if timed_out and self._must_answer():
-            self._gone()
+            self._gone(Gone.NO_ANSWER)
 
     def release(self) -> None:
         """Let go of the call."""
         super().release()
         self._must_answer = _need_not
-
-    def _gone(self) -> None:
-        self._hang_up(EndReason.TIMEOUT)
-        self._report_end(HangUp(EndReason.TIMEOUT))
 
     _senders: dict[type, Callable[..., None]] = SHARED_SENDERS
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from cdrs.record import EndReason
 from signaling.sip import SipRequest, SipResponse, SipUri
 from signaling.sip.events import RequestReceived
+from signaling.sip.session_headers import SessionPolicy
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO"
 SDP = "application/sdp"
@@ -28,17 +29,29 @@ class Parties(NamedTuple):
     to_uri: SipUri
 
 
-def refusal_of(request: SipRequest, methods: Container[str]) -> SipResponse | None:
+def refusal_of(request: SipRequest, methods: Container[str], sessions: SessionPolicy) -> SipResponse | None:
     """Return what refuses a method or an extension that is not there (RFC 3261 8.2.1, 8.2.2.3), or None."""
     if request.method not in methods:
         response = request.response(405)
         response.headers.set("Allow", ALLOW)
         return response
-    required = request.headers.get_list("Require")
-    if not required:
+    return refusal_of_extension(request, sessions)
+
+
+def refusal_of_extension(request: SipRequest, sessions: SessionPolicy) -> SipResponse | None:
+    """Return what refuses an extension that is not there, or None."""
+    unsupported = sessions.unsupported(request.headers.get_list("Require"))
+    if not unsupported:
         return None
     response = request.response(420)
-    response.headers.set("Unsupported", ", ".join(required))
+    response.headers.set("Unsupported", ", ".join(unsupported))
+    return response
+
+
+def too_small(request: SipRequest, least_s: int) -> SipResponse:
+    """Return what refuses a session that would expire too soon (RFC 4028 section 9)."""
+    response = request.response(422)
+    response.headers.set("Min-SE", str(least_s))
     return response
 
 

@@ -29,7 +29,7 @@ from signaling.legs.resumed import ResumedLeg
 from signaling.mediapool import MediaPool
 from signaling.node import SipNode
 from signaling.pickup.reconnect import Reconnect, flow_after_restart
-from signaling.pickup.state import State, StateError, counted_of, read, sessions_of
+from signaling.pickup.state import State, StateError, counted_of, read, session_facts, sessions_of
 from signaling.sip import Flow, NameAddr, SipResponse, SipUri
 from signaling.sip.dialog import Dialog, DialogId
 from signaling.sip.events import RequestReceived
@@ -161,6 +161,8 @@ class PickUp:
         stage = CallStage.BRIDGED if len(legs) > 1 else CallStage.ANSWERED
         call.notify.restore(stage, bridge_id, held_by)
         reachable = []
+        for leg, kept in zip(legs, state["media"]["sessions"], strict=False):
+            leg.described = (kept[-1] or [""])[0]
         for leg, user_id in zip(legs, (record.caller_user_id, record.callee_user_id), strict=False):
             leg.listen(call.on_leg_event)
             if not around.reconnect.expect(leg, user_id or "", holds(call)):
@@ -241,8 +243,9 @@ def _leg(node: SipNode, label: str, kept: Any) -> ResumedLeg:
         flow=flow,
     )
     local_cseq, remote_cseq = kept["cseq"]
+    facts = session_facts(kept, node.loop.time())
     dialog.restore(local_cseq + CSEQ_GAP, remote_cseq)
-    return ResumedLeg(
+    leg = ResumedLeg(
         node,
         _ignore,
         dialog=dialog,
@@ -253,6 +256,9 @@ def _leg(node: SipNode, label: str, kept: Any) -> ResumedLeg:
         behind_node=kept.get("behind_node", ""),
         created_at=kept["created_at"],
     )
+    leg.takes_update = bool(kept.get("takes_update"))
+    leg.resume_session(facts)
+    return leg
 
 
 def _ignore(leg: object, event: object) -> None:

@@ -8,6 +8,7 @@ same version wrote, and raises `StateError` for everything else.
 from __future__ import annotations
 
 import json
+import time
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from typing import Any, Final
@@ -19,6 +20,7 @@ from signaling.calls.sessions import MediaSession
 from signaling.calls.tally import CALLEE, CALLER
 from signaling.legs.dialog_leg import DialogLeg
 from signaling.legs.states import LegState
+from signaling.sip.session_timer import SessionFacts
 
 VERSION: Final = 1
 MAX_BYTES: Final = 64 * 1024
@@ -103,6 +105,17 @@ def sessions_of(media: State) -> list[tuple[MediaSession, tuple[str, str] | None
     return found
 
 
+def session_facts(kept: State, now: float) -> SessionFacts | None:
+    """Return how the session of a leg expires, None when it does not; ``now`` is that of the node's loop."""
+    facts = kept.get("session")
+    if facts is None:
+        return None
+    interval_s, is_ours, is_agreed, min_se_s, refreshed_at = facts
+    return SessionFacts(
+        int(interval_s), bool(is_ours), bool(is_agreed), int(min_se_s), now - (time.time() - refreshed_at)
+    )
+
+
 def counted_of(media: State) -> dict[str, pb.SessionStats]:
     """Return what earlier sessions of each party counted."""
     return {party: pb.SessionStats.FromString(b64decode(text)) for party, text in media["counted"].items()}
@@ -113,6 +126,7 @@ def counted_of(media: State) -> dict[str, pb.SessionStats]:
 
 def _leg(leg: Any) -> dict[str, Any]:
     dialog = leg.dialog
+    session = {} if leg.timer is None else {"session": _session_timer(leg), "takes_update": leg.takes_update}
     return {
         "direction": leg.direction,
         "id": dialog.id,
@@ -126,7 +140,15 @@ def _leg(leg: Any) -> dict[str, Any]:
         "trusted": list(leg.trusted_hosts),
         "behind_node": leg.remote_ip if leg.through_node else "",
         "created_at": int(leg.created_at),
+        **session,
     }
+
+
+def _session_timer(leg: Any) -> tuple[int | float | bool, ...]:
+    """Return how the session of a leg expires, as `session_facts` reads it; its last refresh since the epoch."""
+    facts: SessionFacts = leg.timer.facts()
+    refreshed_at = time.time() - (leg.node.loop.time() - facts.refreshed_at)
+    return facts._replace(refreshed_at=round(refreshed_at, 3))
 
 
 def _media(media: CallMedia, parties: int) -> dict[str, Any]:

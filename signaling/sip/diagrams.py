@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from signaling.sip import dialog_tables
+from signaling.sip import dialog_tables, session_timer_tables
 from signaling.sip import transaction_tables as tables
 
 AnyTable = Mapping[Any, tuple[StrEnum | None, StrEnum]]
@@ -33,6 +33,7 @@ class Machine(NamedTuple):
     source: str
     table: AnyTable
     initial: StrEnum
+    final: str = "Terminated"
 
 
 MACHINES = (
@@ -58,6 +59,13 @@ MACHINES = (
         tables.State.FRESH,
     ),
     Machine("Dialog", "RFC 3261 12", dialog_tables.DIALOG, dialog_tables.DialogState.EARLY),
+    Machine(
+        "Session timer",
+        "RFC 4028; one for each end of each dialog",
+        session_timer_tables.SESSION_TIMER,
+        session_timer_tables.TimerState.OFF,
+        final="Expired",
+    ),
 )
 
 
@@ -76,7 +84,7 @@ def _section(machine: Machine) -> str:
             continue
         label = given if action is None else f"{given} / {action}"
         lines.append(f"    {state} --> {after}: {label}")
-    lines += ["    Terminated --> [*]", "```", ""]
+    lines += [f"    {machine.final} --> [*]", "```", ""]
     lines += [f"- {state} absorbs {', '.join(inputs)}." for state, inputs in absorbed.items()]
     return "\n".join([*lines, ""])
 

@@ -51,6 +51,10 @@ class TokenSource:
         """Return a new Call-ID; it names no host, which would tell the caller where it was made."""
         return self.token() + self.token()
 
+    def fraction(self) -> float:
+        """Return a number from 0 to 1, such as the place of a wait between its bounds."""
+        return int(self.token(), 16) / (256.0**TOKEN_BYTES - 1.0)
+
     def derived(self, *parts: str) -> str:
         """Return the same token for the same parts, unguessable without the secret.
 

@@ -35,6 +35,32 @@ MAX_CALL_S = env.seconds(
 MAX_RINGING_S = env.seconds(
     "MAX_RINGING_S", 180, minimum=1, roles=[SIGNALING], help="Longest time before the answer, in seconds"
 )
+SESSION_EXPIRES_S = env.integer(
+    "SESSION_EXPIRES_S",
+    1800,
+    roles=[SIGNALING],
+    help="Session timers (RFC 4028): the longest time that a call with a phone that knows them goes on without a sign "
+    "of life in its signalling, in seconds; 0: off",
+)
+SESSION_MIN_SE_S = env.integer(
+    "SESSION_MIN_SE_S",
+    90,
+    minimum=2,
+    roles=[SIGNALING],
+    help="The shortest such time that a phone may ask for, in seconds (below: 422); RFC 4028 allows none below 90",
+)
+if 0 < SESSION_EXPIRES_S < SESSION_MIN_SE_S:
+    raise BadVariable(
+        "SESSION_EXPIRES_S", str(SESSION_EXPIRES_S), f"0 or at least SESSION_MIN_SE_S ({SESSION_MIN_SE_S})"
+    )
+SESSION_REFRESH = env.choice(
+    "SESSION_REFRESH",
+    "supporting",
+    choices=("supporting", "all"),
+    roles=[SIGNALING],
+    help="Which phones are asked for a sign of life after half of SESSION_EXPIRES_S: `supporting` session timers, or "
+    "`all`, the others by a re-INVITE, or by an UPDATE when they allow it",
+)
 MEDIA_RECOVERY_S = env.seconds(
     "MEDIA_RECOVERY_S",
     10,

@@ -11,10 +11,12 @@ from signaling.calls.events import (
     Answer,
     EarlyMedia,
     Fail,
+    Gone,
     HangUp,
     Info,
     MediaInactive,
     MediaLost,
+    Refreshed,
     Ring,
     Terminate,
     Update,
@@ -436,3 +438,49 @@ async def test_a_bug_in_a_verb_ends_the_call_alone_with_a_record():
     record = await world.ended()
     assert world.caller.sent == [Fail(failures.INTERNAL)]
     assert (record.hangup_cause, record.disposition) == ("error", "FAILED")
+
+
+async def test_a_phone_that_is_gone_is_named_in_the_record():
+    world = World()
+    await answered_call(world)
+    world.legs[0].reports(HangUp(EndReason.TIMEOUT, Gone.NOT_REFRESHED))
+    record = await world.ended()
+    assert world.caller.sent[-1] == HangUp(EndReason.TIMEOUT)
+    assert (record.hangup_cause, record.hangup_by) == ("timeout", "system")
+    assert record.metadata["peer_gone"] == {"leg": "B", "why": "not_refreshed"}
+
+
+async def test_what_a_phone_repeats_when_it_is_asked_whether_it_is_there_changes_nothing():
+    world = World()
+    await answered_call(world)
+    before = len(world.node.requests)
+    world.legs[0].reports(Refreshed("callee's answer"))
+    world.caller.reports(Refreshed("o=- 1 2 IN IP4 192.0.2.1\r\ncaller's offer"))
+    await world.settle()
+    assert len(world.node.requests) == before
+
+
+async def test_what_a_phone_says_anew_when_it_is_asked_is_taken():
+    world = World()
+    await answered_call(world)
+    before = len(world.node.requests)
+    world.legs[0].reports(Refreshed("callee has moved"))
+    await world.settle()
+    update, answer = world.node.requests[before:]
+    assert isinstance(update, pb.UpdateSessionRemoteRequest)
+    assert (update.session_id, update.remote_sdp) == (world.call.media.callee_session, "callee has moved")
+    assert isinstance(answer, pb.CreateAnswerRequest)
+    assert answer.peer_session_id == world.call.media.caller_session
+    assert [type(event) for event in world.legs[0].sent] == []
+
+
+async def test_what_cannot_be_used_of_it_is_ignored_and_the_call_goes_on():
+    world = World()
+    await answered_call(world)
+    world.node.errors[pb.UpdateSessionRemoteRequest] = MediaError(
+        ErrorCode.INVALID_ARGUMENT, "no common codec"
+    )
+    world.legs[0].reports(Refreshed("nonsense"))
+    await world.settle()
+    world.caller.reports(HangUp(EndReason.NORMAL))
+    assert (await world.ended()).hangup_cause == "normal"

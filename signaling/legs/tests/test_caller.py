@@ -15,6 +15,7 @@ from signaling.calls.events import (
     Answer,
     EarlyMedia,
     Fail,
+    Gone,
     HangUp,
     Info,
     Ring,
@@ -110,7 +111,7 @@ async def test_a_missing_ack_ends_the_call_with_a_bye(line: Line, caller: Caller
     await line.settle()
     await asyncio.sleep(64 * 0.02 + 0.1)
     await line.settle()
-    assert caller.events == [HangUp(EndReason.TIMEOUT)]
+    assert caller.events == [HangUp(EndReason.TIMEOUT, Gone.NOT_CONFIRMED)]
     assert line.methods() == ["BYE"]
 
 
@@ -267,11 +268,11 @@ async def test_a_method_that_is_not_known_in_a_dialog_gets_405(line: Line, talki
 
 async def test_an_extension_that_is_not_there_gets_420_in_a_dialog_too(line: Line, talking: Caller):
     update = talking.dialog.make_request("INVITE", body=b"offer", content_type="application/sdp")
-    update.headers.set("Require", "timer, 100rel")
+    update.headers.set("Require", "timer, 100rel, path")
     line.phone.send_request(update, TO_NODE, line.now())
     await line.settle()
     assert line.statuses("INVITE")[-1] == 420
-    assert line.responses[-1].response.headers.get("Unsupported") == "timer, 100rel"
+    assert line.responses[-1].response.headers.get("Unsupported") == "100rel, path"
     assert talking.events == []
 
 

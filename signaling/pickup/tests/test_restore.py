@@ -4,6 +4,7 @@
 import asyncio
 import dataclasses
 import json
+import time
 from base64 import b64encode
 from typing import Any
 
@@ -16,6 +17,7 @@ from media.control.gen import rtpmanager_pb2 as pb
 from signaling.binding import Binding
 from signaling.calls import failures
 from signaling.calls.tests.world import ACCOUNT, ALICE
+from signaling.legs import resumed as resumed_module
 from signaling.legs.states import LegState
 from signaling.legs.tests.line import PHONE, TO_NODE, TO_PHONE
 from signaling.location import BindingEvent
@@ -335,3 +337,34 @@ def test_calls_that_do_not_go_on_are_told_with_call_account_and_leg(node):
         ("call.cut_off", "acme.test", "A"),
         ("call.cut_off", "", "A"),
     ]
+
+
+def timed(label: str, *, is_ours: bool, ago_s: float) -> dict[str, Any]:
+    """Return what was kept of a leg whose session of 600 s was refreshed a while ago."""
+    return leg(label, session=[600, is_ours, True, 90, time.time() - ago_s], takes_update=True)
+
+
+async def test_a_session_timer_goes_on_and_is_described_again(node):
+    kept = state(legs=[timed("A", is_ours=False, ago_s=100), timed("B", is_ours=True, ago_s=100)])
+    await going_on(node, kept)
+    again = json.loads(describe(node.call))["legs"]
+    for before, after in zip(kept["legs"], again, strict=True):
+        assert after["session"][:4] == before["session"][:4]
+        assert after["session"][4] == pytest.approx(before["session"][4], abs=0.5)
+        assert after["takes_update"]
+    assert [each.described for each in (node.leg("A"), node.leg("B"))] == ["ours", "ours"]
+    assert "UPDATE" not in node.line.methods()
+
+
+async def test_a_refresh_that_nobody_was_there_for_is_made_up_for(node, monkeypatch):
+    monkeypatch.setattr(resumed_module, "CATCH_UP_S", 0.0)
+    kept = state(legs=[timed("A", is_ours=False, ago_s=590), timed("B", is_ours=True, ago_s=400)])
+    await going_on(node, kept)
+    assert node.line.methods().count("UPDATE") == 2
+    assert (node.leg("A").state, node.leg("B").state) == (LegState.UP, LegState.UP)
+
+
+async def test_a_timer_that_cannot_be_read_ends_the_call_and_leaves_no_leg(node):
+    await going_on(node, state(legs=[leg("A", session=["soon"]), leg("B")]))
+    assert not node.line.node.legs
+    assert not node.line.node.dialogs
