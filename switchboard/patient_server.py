@@ -4,6 +4,8 @@
 Daphne hands every piece of a response to Twisted at once, which keeps what the network does not take yet; the download
 of a large file over a slow line would so fill the memory. Here ``await send(…)`` returns when there is room again.
 
+Who may hold a connection, and how large a body may be, is decided in `web_connections`.
+
 A body that came whole lies in a file of Twisted's; Daphne would put all of it into a queue at once. Here it is read as
 the application asks for it.
 
@@ -18,10 +20,13 @@ from io import BytesIO
 from typing import IO, Any, Final
 
 from daphne import http_protocol
+from daphne import server as daphne_server
 from daphne.http_protocol import WebRequest
 from daphne.server import Server
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
+
+from switchboard import web_connections
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 PIECE_BYTES: Final = 1 << 16
@@ -74,8 +79,9 @@ class Request(WebRequest):  # type: ignore[misc]
             self.channel.forceAbortClient()
 
 
-# Daphne makes its requests of the class of this name.
+# Daphne makes its requests, and its factory, of the classes of these names.
 http_protocol.WebRequest = Request
+daphne_server.HTTPFactory = web_connections.Factory
 
 
 class Body:
@@ -107,6 +113,10 @@ class PatientServer(Server):  # type: ignore[misc]
     """Daphne's server, whose responses flow as fast as they are read, and whose requests as fast as they are wanted."""
 
     application: Any
+    most_connections = 1000
+    """Most HTTP connections at once, WebSockets apart."""
+    largest_body = 16 << 20
+    """Bytes of a request's body beyond which it is refused unread."""
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         """Start the application for a request; a large body is handed to it piece by piece."""

@@ -31,6 +31,13 @@ for _, _url in UI_BACKENDS:
         raise BadVariable(
             "UI_BACKENDS", _url, "name=http://host:port or name=https://host:port, comma-separated"
         )
+WEB_MAX_CONNECTIONS = env.integer(
+    "WEB_MAX_CONNECTIONS",
+    1000,
+    minimum=10,
+    roles=[SIGNALING, UI],
+    help="Most HTTP connections at once, WebSockets apart; beyond, the one that has waited for its request longest is closed",
+)
 DEBUG = env.boolean("DEBUG", False, roles=[UI], help="Django's debug pages; never in production")
 ALLOWED_HOSTS = [
     host

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from signaling.live.child import CHILD_FLAG
+from signaling.transport.descriptors import make_room
 from switchboard import database_away, env, logs
 from switchboard.ports import WantedPort, problem_with
 
@@ -59,6 +60,7 @@ def serve(*, exit_with_parent: bool) -> None:
     from twisted.internet import reactor as imported
 
     from signaling.api.asgi import application
+    from switchboard.api_parsers import MAX_JSON_BYTES
 
     reactor: Any = imported
     server = LiveServer(
@@ -67,6 +69,8 @@ def serve(*, exit_with_parent: bool) -> None:
         server_name="Switchboard",
         ready_callable=lambda: reactor.callLater(0, start_mirror),
     )
+    server.most_connections = make_room(settings.WEB_MAX_CONNECTIONS)
+    server.largest_body = 4 * MAX_JSON_BYTES
     if exit_with_parent:
         threading.Thread(target=_wait_for_parent, args=(reactor,), daemon=True).start()
     server.run()

@@ -11,6 +11,7 @@ from daphne.endpoints import build_endpoint_description_strings
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from signaling.transport.descriptors import make_room
 from switchboard import database_away, env, logs
 from switchboard.jobs.child import running
 from switchboard.patient_server import PatientServer
@@ -40,6 +41,8 @@ class Command(BaseCommand):
             endpoints=build_endpoint_description_strings(host=settings.UI_BIND, port=settings.UI_PORT),
             server_name="Switchboard",
         )
+        server.most_connections = make_room(settings.WEB_MAX_CONNECTIONS)
+        server.largest_body = settings.PROMPT_MAX_BYTES + settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         manage = str(Path(sys.argv[0]).resolve())
         with running(manage) if settings.UI_RUNS_JOBS else contextlib.nullcontext():
             server.run()
