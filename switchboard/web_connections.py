@@ -31,7 +31,11 @@ _TOO_LARGE: Final = b"413 Content Too Large"
 _BUSY: Final = b"503 Service Unavailable"
 
 
-class Channel(http.HTTPChannel):  # type: ignore[misc]
+# Twisted's types say less than its documentation.
+HTTPChannel: Any = http.HTTPChannel
+
+
+class Channel(HTTPChannel):  # type: ignore[misc]
     """One connection; `factory` has all of them."""
 
     factory: Factory
@@ -168,4 +172,3 @@ class Factory(HTTPFactory):  # type: ignore[misc]
         """Forget a connection that is gone or has become a WebSocket."""
         self.waiting.pop(channel, None)
         self._working.discard(channel)
-

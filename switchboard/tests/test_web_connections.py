@@ -21,7 +21,7 @@ HEAD = b"POST /x HTTP/1.1\r\nHost: localhost\r\n"
 GET = b"GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
-class Answering(http.Request):  # type: ignore[misc]
+class Answering(http.Request):
     """A request that is answered when the test says so."""
 
     def process(self) -> None:
@@ -47,7 +47,8 @@ class Web:
 
     def __init__(self) -> None:
         self.factory: Any = Factory(SimpleNamespace(largest_body=LARGEST, most_connections=MOST))
-        self.factory.received = self.received = []
+        self.received: list[Any] = []
+        self.factory.received = self.received
         self.factory.reactor = self.clock = Clock()
 
     def connect(self, data: bytes = b"") -> Transport:
@@ -170,7 +171,8 @@ def test_a_connection_that_is_kept_waits_for_its_next_request(web: Web) -> None:
 def test_a_websocket_is_no_connection_any_more(web: Web) -> None:
     class Upgrading(Answering):
         def process(self) -> None:
-            self.channel.transport.protocol = object()
+            channel: Any = self.channel
+            channel.transport.protocol = object()
 
     transport = web.connect()
     transport.protocol.requestFactory = Upgrading
