@@ -24,9 +24,13 @@ from daphne import server as daphne_server
 from daphne.http_protocol import WebRequest
 from daphne.server import Server
 from twisted.internet.interfaces import IPushProducer
+from twisted.web.http import RESPONSES
 from zope.interface import implementer
 
 from switchboard import web_connections
+
+# RFC 6585: Twisted would write "Unknown Status" behind the number.
+RESPONSES.setdefault(429, b"Too Many Requests")
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 PIECE_BYTES: Final = 1 << 16

@@ -25,8 +25,13 @@ class HasPermission(BasePermission):
     message = "Your role, or the scope of your token, does not allow this."
 
     def has_permission(self, request: Request, view: Any) -> bool:
+        if not request.user.is_authenticated:
+            return False
+        if not _is_offered(request, view):
+            # Nobody may, and nothing comes of it but the answer 405.
+            return True
         needed = permission_for(request, view)
-        return request.user.is_authenticated and needed is not None and access_of(request.user).may(needed)
+        return needed is not None and access_of(request.user).may(needed)
 
     def has_object_permission(self, request: Request, view: Any, obj: Any) -> bool:
         needed = permission_for(request, view)
@@ -39,6 +44,12 @@ class HasPermission(BasePermission):
         if account_id is None and request.method not in SAFE_METHODS:
             needed = Permission.PLATFORM
         return access_of(request.user).may(needed, account_id)
+
+
+def _is_offered(request: Request, view: Any) -> bool:
+    """Return whether a view has anything for the method of a request (as Django REST framework dispatches)."""
+    method = str(request.method).lower()
+    return method in view.http_method_names and hasattr(view, method)
 
 
 def permission_for(request: Request, view: Any) -> Permission | None:

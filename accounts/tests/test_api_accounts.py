@@ -124,6 +124,18 @@ def test_a_token_over_its_rate_is_told_how_long_to_wait(people: People) -> None:
     assert 1 <= int(answer.headers["Retry-After"]) <= 60
 
 
+@pytest.mark.parametrize(
+    ("method", "path"), [("delete", "cdrs"), ("post", "registrations"), ("put", "users"), ("patch", "me")]
+)
+def test_a_method_that_an_address_does_not_have_is_told_as_such(
+    people: People, method: str, path: str
+) -> None:
+    answer = Rest(people.token("alice"))(method, path)
+    assert (answer.status, answer.body["code"]) == (405, "METHOD_NOT_ALLOWED")
+    assert "GET" in answer.headers["Allow"]
+    assert Rest()(method, path).status == 401
+
+
 def test_an_address_that_is_none_is_told_in_json(people: People) -> None:
     answer = Rest(people.token("root")).get("nothing")
     assert (answer.status, answer.body["code"]) == (404, "NOT_FOUND")

@@ -17,8 +17,10 @@ from typing import IO, Any
 import pytest
 from daphne.http_protocol import HTTPFactory
 from twisted.internet.testing import StringTransport
+from twisted.web.http import RESPONSES
 from twisted.web.http_headers import Headers
 
+from switchboard.api_errors import CODES
 from switchboard.patient_server import PIECE_BYTES as READ_BYTES
 from switchboard.patient_server import Body
 from tests.postgres import free_port
@@ -161,3 +163,7 @@ async def test_who_went_away_before_the_end_of_the_body_was_read_is_told_of() ->
     queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     queue.put_nowait({"type": "http.disconnect"})
     assert await Body(io.BytesIO(b"x"), queue.get)() == {"type": "http.disconnect"}
+
+
+def test_every_status_of_the_api_has_its_words() -> None:
+    assert set(CODES) <= set(RESPONSES)
