@@ -50,23 +50,27 @@ def _connects(host: str, port: int) -> bool:
     return True
 
 
-def sip_answers(host: str, port: int, timeout_s: float = TIMEOUT_S) -> bool:
-    """Whether an OPTIONS request over UDP is answered in ``timeout_s`` (RFC 3261 section 11)."""
+def sip_answers(host: str, port: int, protocol: str = "udp", timeout_s: float = TIMEOUT_S) -> bool:
+    """Whether an OPTIONS request over ``udp`` or ``tcp`` is answered in ``timeout_s`` (RFC 3261 section 11)."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as client:
+    kind = socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM
+    with socket.socket(family, kind) as client:
         client.settimeout(timeout_s)
-        client.connect((host, port))
-        local_host, local_port = client.getsockname()[:2]
-        shown = f"[{local_host}]" if ":" in local_host else local_host
-        token = os.urandom(8).hex()
-        request = (
-            f"OPTIONS sip:{shown}:{port} SIP/2.0\r\n"
-            f"Via: SIP/2.0/UDP {shown}:{local_port};branch=z9hG4bK{token};rport\r\n"
-            f"From: <sip:ready@{shown}>;tag={token}\r\nTo: <sip:{shown}:{port}>\r\n"
-            f"Call-ID: {token}\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
-        )
         try:
-            client.send(request.encode())
+            client.connect((host, port))
+            client.sendall(_options(protocol, port, *client.getsockname()[:2]))
             return client.recv(65535).startswith(b"SIP/2.0 ")
         except OSError:
             return False
+
+
+def _options(protocol: str, port: int, local_host: str, local_port: int) -> bytes:
+    shown = f"[{local_host}]" if ":" in local_host else local_host
+    token = os.urandom(8).hex()
+    request = (
+        f"OPTIONS sip:{shown}:{port} SIP/2.0\r\n"
+        f"Via: SIP/2.0/{protocol.upper()} {shown}:{local_port};branch=z9hG4bK{token};rport\r\n"
+        f"From: <sip:ready@{shown}>;tag={token}\r\nTo: <sip:{shown}:{port}>\r\n"
+        f"Call-ID: {token}\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+    )
+    return request.encode()

@@ -18,16 +18,21 @@ EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 PORTS_PER_SESSION = 2
 SESSIONS_PER_CALL = 2
 CONNECT_TIMEOUT_S = 1.0
+HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+EMPTY_SETTINGS = b"\0\0\0\x04\0\0\0\0\0"
+"""A frame of HTTP/2; its fourth octet says that these are settings (RFC 9113 section 6.5)."""
 
 
 def ports(settings: Any) -> Iterator[Finding]:
-    """Each listener's port is free, or its role already serves it."""
-    for name, wanted in _listeners(settings):
+    """Each listener has a port of its own that is free, or that its role already serves."""
+    listeners = _listeners(settings)
+    yield from _shared(listeners)
+    for name, wanted in listeners:
         problem = problem_with(wanted)
         where = f"{wanted.address}:{wanted.port}/{wanted.protocol}"
         if problem is None:
             yield fine("ports", f"{name}: {where} is free")
-        elif _serves(name, wanted):
+        elif _serves(name, wanted, settings):
             yield fine("ports", f"{name}: {where} is served")
         else:
             cause, _, remedy = problem.partition(": ")
@@ -102,14 +107,38 @@ def _listeners(settings: Any) -> list[tuple[str, WantedPort]]:
     return listeners
 
 
-def _serves(name: str, wanted: WantedPort) -> bool:
+def _shared(listeners: list[tuple[str, WantedPort]]) -> Iterator[Finding]:
+    wanted_by: dict[tuple[int, str], list[str]] = {}
+    for _, wanted in listeners:
+        wanted_by.setdefault((wanted.port, wanted.protocol), []).append(wanted.variable)
+    for (port, protocol), variables in wanted_by.items():
+        if len(variables) > 1:
+            yield failure(
+                "ports",
+                f"{' and '.join(variables)} are the same: {port}/{protocol}",
+                "give each a port of its own",
+            )
+
+
+def _serves(name: str, wanted: WantedPort, settings: Any) -> bool:
     """Whether what has the port behaves as the role does that should have it."""
     host = reachable(wanted.address)
-    if name == "SIP" and wanted.protocol == "udp":
-        return sip_answers(host, wanted.port)
-    if name == "SIP" or name == "gRPC":
-        return _connects(host, wanted.port)
+    if name == "SIP":
+        return sip_answers(host, wanted.port, wanted.protocol)
+    if name == "gRPC":
+        return _connects(host, wanted.port) if settings.GRPC_TLS_CERT else _speaks_http2(host, wanted.port)
     return _answers_health(host, wanted.port, "/api/v1/health" if name == "REST" else "/health")
+
+
+def _speaks_http2(host: str, port: int) -> bool:
+    """Whether a server answers the preface of HTTP/2 with its settings (RFC 9113 section 3.4), as gRPC does."""
+    try:
+        with socket.create_connection((host, port), CONNECT_TIMEOUT_S) as client:
+            client.sendall(HTTP2_PREFACE + EMPTY_SETTINGS)
+            head = client.recv(len(EMPTY_SETTINGS), socket.MSG_WAITALL)
+    except OSError:
+        return False
+    return head[3:4] == EMPTY_SETTINGS[3:4]
 
 
 def _connects(host: str, port: int) -> bool:

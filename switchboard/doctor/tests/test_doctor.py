@@ -3,6 +3,7 @@
 
 import json
 import socket
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,6 +29,7 @@ def settings(tmp_path: Path, **changes: Any) -> SimpleNamespace:
         "ENV": SimpleNamespace(secrets={}),
         "GRPC_BIND": "127.0.0.1",
         "GRPC_PORT": free_port(),
+        "GRPC_TLS_CERT": None,
         "NATS_URL": "",
         "REDIS_ADDR": None,
         "REDIS_PASSWORD": "",
@@ -92,15 +94,46 @@ def test_a_port_that_another_program_has_is_a_failure_with_its_remedy(tmp_path, 
     assert "UI_PORT=NUMBER" in found.remedy
 
 
+@contextmanager
+def answering(reply: bytes):
+    """A server that answers whatever the first client says."""
+
+    def serve() -> None:
+        client, _ = listener.accept()
+        with client:
+            client.recv(65535)
+            client.sendall(reply)
+
+    with listening() as listener:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join(5)
+
+
+def about(name: str, findings: Any) -> list[Finding]:
+    return [finding for finding in findings if finding.detail.startswith(name)]
+
+
 def test_a_port_that_its_role_has_is_fine(tmp_path, quiet_host):
-    with listening() as grpc:
-        quiet_host.add(grpc.getsockname()[1])
-        found = [
-            finding
-            for finding in network.ports(settings(tmp_path, GRPC_PORT=grpc.getsockname()[1]))
-            if finding.detail.startswith("gRPC")
-        ]
+    with answering(network.EMPTY_SETTINGS) as port:
+        quiet_host.add(port)
+        found = about("gRPC", network.ports(settings(tmp_path, GRPC_PORT=port)))
     assert (levels(found), found[0].detail.endswith("is served")) == ([Level.OK], True)
+
+
+@pytest.mark.parametrize(("name", "variable"), [("gRPC", "GRPC_PORT"), ("SIP", "SIP_PORT")])
+def test_a_port_that_another_kind_of_server_has_is_a_failure(tmp_path, quiet_host, name, variable):
+    with answering(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
+        quiet_host.add(port)
+        found = about(name, network.ports(settings(tmp_path, **{variable: port})))
+    assert Level.FAILURE in levels(found)
+
+
+def test_a_port_that_two_roles_want_is_a_failure(tmp_path, quiet_host):
+    port = free_port()
+    found = list(network.ports(settings(tmp_path, SIP_PORT=port, UI_PORT=port)))
+    assert (found[0].level, found[0].detail) == (Level.FAILURE, f"PORT and UI_PORT are the same: {port}/tcp")
 
 
 @pytest.mark.parametrize(
