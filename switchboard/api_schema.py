@@ -35,6 +35,17 @@ PROBLEMS = {
     "429": "Too many requests for this token; `Retry-After` says how long to wait.",
     "503": "The database is away.",
 }
+HEADERS = {
+    "429": {
+        "headers": {
+            "Retry-After": {
+                "schema": {"type": "integer"},
+                "description": "Seconds to wait.",
+                "required": True,
+            }
+        }
+    }
+}
 WITH_BODY = ("409", "413", "415")
 
 
@@ -68,7 +79,7 @@ def add_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     for path, operations in result["paths"].items():
         for operation in operations.values():
             for status in _statuses(path, operation):
-                answer = {"description": PROBLEMS[status], "content": reference}
+                answer = {"description": PROBLEMS[status], "content": reference, **HEADERS.get(status, {})}
                 operation["responses"].setdefault(status, answer)
     return result
 

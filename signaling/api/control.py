@@ -41,7 +41,19 @@ class CallListView(CallReadView):
                 OpenApiParameter.HEADER,
                 description="The same key makes no second call within 24 hours: the first answer comes again, with "
                 f"the header {REPLAYED}. Up to {MAX_KEY_CHARS} printable characters.",
-            )
+            ),
+            OpenApiParameter(
+                "Location", str, OpenApiParameter.HEADER, response=[201], description="Address of the call."
+            ),
+            OpenApiParameter(
+                REPLAYED,
+                str,
+                OpenApiParameter.HEADER,
+                response=[201],
+                required=False,
+                enum=("true",),
+                description="Present when this answer was given before, and no second call was made.",
+            ),
         ],
     )
     def post(self, request: Request) -> Response:

@@ -49,7 +49,8 @@ with httpx.stream("GET", "http://HOST:8080/api/v1/events", headers=headers, time
 ```
 
 The same stream is at `ws://HOST:8080/ws/events`: one text message for each event, the same header and the same parameters. What
-a client sends is not read.
+a client sends is not read. Pages in a browser cannot send that header (neither `EventSource` nor `WebSocket` can), so they get
+events through a server of yours. An unknown parameter is refused: a misspelt filter must not match everything.
 
 | parameter | meaning |
 | --- | --- |

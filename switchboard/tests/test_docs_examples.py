@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs what the guide tells to type: every curl and Python example of docs/users-and-routes.md, in order."""
+"""Runs what the guide tells to type: every curl and Python example of docs/users-and-routes.md and rest.md, in order."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from accounts.models import User
+from accounts.models import Account, User
+from accounts.tests.factories import make_user
 from accounts.tests.people import make_people
 from dialplan.models import Route
 
-GUIDE = Path(settings.BASE_DIR) / "docs" / "users-and-routes.md"
+DOCS = Path(settings.BASE_DIR) / "docs"
+GUIDE = "users-and-routes.md"
 TIMEOUT_S = 60
 
 
-def blocks(language: str) -> list[str]:
-    """Return the examples in a language."""
-    return re.findall(rf"```{language}\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+def blocks(language: str, page: str = GUIDE) -> list[str]:
+    """Return the examples of a page in a language."""
+    return re.findall(rf"```{language}\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
 
 
 @pytest.fixture
@@ -57,3 +59,13 @@ def test_the_python_examples_work(environ: dict[str, str], tmp_path: Path) -> No
     run([sys.executable, "-c", script], environ, tmp_path)
     assert Route.objects.get(pk="users").priority == 200
     assert set(User.objects.values_list("extension", flat=True)) == {"1103", "1104"}
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
+@pytest.mark.django_db(transaction=True)
+def test_the_first_request_works(environ: dict[str, str], tmp_path: Path) -> None:
+    make_user(Account.objects.get(domain="alpha.example"), "1001", display_name="Grace")
+    (requests,), (script,) = blocks("sh", "rest.md"), blocks("python", "rest.md")
+    said = run(["bash", "-ec", requests], environ, tmp_path)
+    assert '"login":"alice"' in said and "Grace" in said
+    assert run([sys.executable, "-c", script], environ, tmp_path) == "1001 Grace\n"

@@ -42,7 +42,12 @@ class Command(BaseCommand):
         try:
             document = self._read(options["file"])
             if options["check"]:
-                self.stdout.write(f"{len(document.routes)} routes, all valid")
+                count = len(document.routes)
+                self.stdout.write(
+                    json.dumps({"valid": True, "routes": count})
+                    if options["json"]
+                    else f"{count} routes, all valid"
+                )
                 return
             result = import_document(
                 document, account, replace=options["replace"], dry_run=options["dry_run"]
