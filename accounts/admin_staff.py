@@ -11,6 +11,9 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdminClass
 from django.contrib.auth.models import Group, User
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from accounts.admin_base import (
     AdminPasswordChangeForm,
@@ -27,6 +30,17 @@ if TYPE_CHECKING:
     DjangoUserAdmin = DjangoUserAdminClass[User]
 else:
     DjangoUserAdmin = DjangoUserAdminClass
+
+WORDS = {
+    "username": ("Login name", "Letters, digits and @ . + - _ alone."),
+    "is_active": ("Active", "Off: this person can neither log in nor use tokens."),
+    "is_staff": ("Opens this admin", "What is seen there are the accounts that the person works for."),
+    "is_superuser": (
+        "Platform admin",
+        "Reaches every account, and alone makes accounts, logins and shared routes.",
+    ),
+}
+"""Column → label and help of its field."""
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
@@ -50,32 +64,33 @@ class StaffAdmin(HistoryAdmin, PlatformAdmin, DjangoUserAdmin):
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     inlines = (MembershipInline,)
-    list_display = ("username", "first_name", "last_name", "is_active", "works_for", "is_superuser")
+    list_display = ("username", "person", "works_for", "state")
     list_filter = ("is_active", "is_staff", "is_superuser")
+    search_help_text = "Login name, name or email address"
     filter_horizontal = ()
     # The theme's own is empty, and hides that of Django.
     add_fieldsets = (
-        (None, {"fields": ("username", "usable_password", "password1", "password2")}),
+        (None, {"fields": ("username", "password1", "password2")}),
         ("Access", {"fields": ("is_staff", "is_superuser")}),
     )
     fieldsets = (
-        (None, {"fields": ("username", "password")}),
+        (None, {"fields": ("username", "password_state")}),
         ("Person", {"fields": ("first_name", "last_name", "email")}),
-        (
-            "Access",
-            {
-                "fields": ("is_active", "is_staff", "is_superuser"),
-                "description": "Staff may open this admin; what they see there are the accounts below. "
-                "A superuser is platform admin: every account, logins and shared routes.",
-            },
-        ),
+        ("Access", {"fields": ("is_active", "is_staff", "is_superuser")}),
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )
-    readonly_fields = ("last_login", "date_joined")
+    readonly_fields = ("password_state", "last_login", "date_joined")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         queryset: QuerySet[User] = super().get_queryset(request)
         return queryset.prefetch_related("memberships__account")
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Return the field, in the words of this product."""
+        field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and db_field.name in WORDS:
+            field.label, field.help_text = WORDS[db_field.name]
+        return field
 
     def get_inlines(self, request: HttpRequest, obj: User | None = None) -> Any:
         """Ask for memberships when the login exists."""
@@ -94,6 +109,29 @@ class StaffAdmin(HistoryAdmin, PlatformAdmin, DjangoUserAdmin):
             text = f"{obj} has no password now: set one, so that somebody can log in."
             self.message_user(request, text, messages.WARNING)
         super().save_model(request, obj, form, change)
+
+    @admin.display(description="Name", ordering="first_name")
+    def person(self, login: User) -> str:
+        """Return the name of the person."""
+        return login.get_full_name() or "–"
+
+    @admin.display(description="State", ordering="is_active")
+    def state(self, login: User) -> str:
+        """Return whether somebody can log in here."""
+        if not login.is_active:
+            return "deactivated"
+        return "active" if login.is_staff else "active, by token alone"
+
+    @admin.display(description="Password")
+    def password_state(self, login: User) -> SafeString:
+        """Return whether there is a password, with the way to a new one; nothing of it is shown."""
+        return format_html(
+            '{} <a class="text-primary-600 dark:text-primary-500" href="{}">Set a new password</a>',
+            "Set; only a hash of it is stored."
+            if login.has_usable_password()
+            else "None: nobody can log in.",
+            reverse("admin:auth_user_password_change", args=[login.pk]),
+        )
 
     @admin.display(description="Works for")
     def works_for(self, login: User) -> str:

@@ -267,12 +267,11 @@ def test_pages_open(admin_client: Client, page: str) -> None:
 
 def test_a_login_is_added_with_what_its_form_shows(admin_client: Client) -> None:
     page = admin_client.get(reverse("admin:auth_user_add"))
-    names = {"username", "usable_password", "password1", "password2", "is_staff"}
+    names = {"username", "password1", "password2", "is_staff"}
     text = page.content.decode()
     assert all(f'name="{name}"' in text for name in names)
     form = {
         "username": "erin",
-        "usable_password": "true",
         "password1": "correct horse",
         "password2": "correct horse",
         "is_staff": "on",
