@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 TIMEOUT_S: Final = 5.0
+TOKEN_VARIABLE: Final = "SWITCHBOARD_TOKEN"  # noqa: S105 - the name of a variable
 LISTS: Final = {"calls": "calls", "registrations": "registrations", "rtpmanagers": "members"}
 """Table → the name of the list in its answer."""
 REFUSED, UNREACHABLE, DENIED, NOT_FOUND = 1, 3, 4, 5
@@ -129,6 +130,8 @@ class NodeClient:
         if response.is_success:
             return answer
         text = _why(answer) or f"{response.status_code} {response.reason_phrase}"
+        if response.status_code == httpx.codes.UNAUTHORIZED and "Authorization" not in self._client.headers:
+            text = f"It wants an API token: --token, or ${TOKEN_VARIABLE}."
         raise NodeProblem(f"{self._server}: {text}", _EXIT_OF_STATUS.get(response.status_code, REFUSED))
 
 

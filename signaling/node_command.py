@@ -16,9 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from signaling.node_client import NodeClient, NodeProblem, authorization_for
-
-TOKEN_VARIABLE = "SWITCHBOARD_TOKEN"  # noqa: S105 - the name of a variable
+from signaling.node_client import TOKEN_VARIABLE, NodeClient, NodeProblem, authorization_for
 
 Row = Mapping[str, Any]
 

@@ -56,6 +56,9 @@ WISHES = [
 class EventsView(LiveView):
     """Live events."""
 
+    # No HEAD: it would hold a stream whose content nobody gets.
+    http_method_names = ["get", "options"]
+
     @extend_schema(
         operation_id="events",
         parameters=WISHES,

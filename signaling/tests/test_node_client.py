@@ -71,6 +71,13 @@ def test_a_node_that_is_away_is_told():
     assert caught.value.exit_code == UNREACHABLE
 
 
+def test_who_shows_no_token_is_told_how_to():
+    transport = httpx.MockTransport(lambda request: httpx.Response(401, json={"error": "No."}))
+    with pytest.raises(NodeProblem, match=r"--token, or \$SWITCHBOARD_TOKEN") as caught:
+        NodeClient(SERVER, "", transport).rows("calls")
+    assert caught.value.exit_code == DENIED
+
+
 @pytest.mark.parametrize(
     ("server", "token", "shown"),
     [

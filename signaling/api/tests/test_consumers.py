@@ -21,8 +21,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 class Socket:
     """One WebSocket client."""
 
-    def __init__(self, live, token: str, query: str = "", scheme: str = "Bearer") -> None:
+    def __init__(self, live, token: str, query: str = "", scheme: str = "Bearer", last_id: str = "") -> None:
         headers = [(b"authorization", f"{scheme} {token}".encode())] if token else []
+        headers += [(b"last-event-id", last_id.encode())] if last_id else []
         self.live = live
         self.link = WebsocketCommunicator(EventsConsumer.as_asgi(), f"/ws/events?{query}", headers=headers)
 
@@ -103,6 +104,12 @@ async def test_filter_and_resumption_stand_in_the_address(live, people, alpha):
     ids = [live.publish(kind, tenant_id=alpha) for kind in ("call.received", "call.ringing", "call.ended")]
     query = f"types=call.ended&last_event_id={ids[0]}"
     async with Socket(live, await token_of(people, "vera"), query) as socket:
+        assert (await socket.event())["event_id"] == ids[2]
+
+
+async def test_the_last_event_may_stand_in_a_header_too(live, people, alpha):
+    ids = [live.publish(tenant_id=alpha) for _ in range(3)]
+    async with Socket(live, await token_of(people, "vera"), last_id=ids[1]) as socket:
         assert (await socket.event())["event_id"] == ids[2]
 
 
