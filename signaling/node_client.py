@@ -7,6 +7,7 @@ Invariant: whatever goes wrong is one sentence and an exit code.
 from __future__ import annotations
 
 import ipaddress
+import re
 from types import TracebackType
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
@@ -19,6 +20,7 @@ LISTS: Final = {"calls": "calls", "registrations": "registrations", "rtpmanagers
 """Table → the name of the list in its answer."""
 REFUSED, UNREACHABLE, DENIED, NOT_FOUND = 1, 3, 4, 5
 """Exit codes: the node refused, cannot be reached, did not allow it, or does not know the thing."""
+_ERRNO: Final = re.compile(r"\[Errno -?\d+\] ")
 _EXIT_OF_STATUS: Final = {401: DENIED, 403: DENIED, 404: NOT_FOUND}
 
 
@@ -124,7 +126,7 @@ class NodeClient:
         try:
             response = self._client.request(method, path, **content)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            why = str(error) or type(error).__name__
+            why = _ERRNO.sub("", str(error)) or type(error).__name__
             raise NodeProblem(f"{self._server} cannot be reached: {why}", UNREACHABLE) from error
         answer = _json_object(response)
         if response.is_success:

@@ -64,7 +64,7 @@ def test_another_server_than_a_node_is_told_as_such(status, body):
 
 def test_a_node_that_is_away_is_told():
     def answer(request: httpx.Request) -> httpx.Response:
-        raise httpx.ConnectError("Connection refused")
+        raise httpx.ConnectError("[Errno 111] Connection refused")
 
     with pytest.raises(NodeProblem, match="cannot be reached: Connection refused") as caught:
         client(answer).rows("calls")
