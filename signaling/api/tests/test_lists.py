@@ -227,3 +227,23 @@ def test_health_wakes_nobody(filled, root):
     filled.mirror.sleep()
     assert root.get("health").status == 200
     assert filled.link.given == []
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"types": "call.flown"}, "types"),
+        ({"type": "call.*"}, "type"),
+        ({"last_event_id": "x" * 65}, "last_event_id"),
+    ],
+)
+def test_a_stream_of_what_is_not_there_is_refused_before_it_begins(live, root, query, field):
+    answer = root.get("events", **query)
+    assert (answer.status, answer.body["code"], list(answer.body["fields"])) == (400, "INVALID", [field])
+    assert live.runtime.streams == set()
+
+
+def test_one_stream_too_many_is_refused_before_it_begins(live, root):
+    live.runtime.max_streams = 0
+    answer = root.get("events")
+    assert (answer.status, answer.body["code"]) == (503, "UNAVAILABLE")
