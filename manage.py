@@ -6,7 +6,7 @@ import os
 import sys
 
 from switchboard.env import flags_to_environ
-from switchboard.last_words import KNOWN, last_words
+from switchboard.last_words import KNOWN, OneLineParser, last_words
 
 ROLE_OF_COMMAND = {
     "runsip": "signaling",
@@ -31,8 +31,10 @@ def main() -> None:
     if len(sys.argv) > 1 and sys.argv[1] in SETTINGS_OF_COMMAND:
         os.environ["DJANGO_SETTINGS_MODULE"] = SETTINGS_OF_COMMAND[sys.argv[1]]
     flags_to_environ(sys.argv, os.environ, ROLE_OF_COMMAND)
-    from django.core.management import execute_from_command_line
+    from django.core.management import base, execute_from_command_line
 
+    # Where commands take it from; they offer no other place.
+    base.CommandParser = OneLineParser  # type: ignore[misc]
     try:
         execute_from_command_line(sys.argv)
         sys.stdout.flush()

@@ -7,8 +7,9 @@ Knows errors, no command. Invariant: a bug keeps its traceback; what a person ca
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, NoReturn
 
+from django.core.management.base import CommandParser
 from django.db import Error as DatabaseError
 from django.db import InterfaceError, OperationalError
 
@@ -24,6 +25,16 @@ KNOWN: Final = (BadVariable, DatabaseError, KeyboardInterrupt, BrokenPipeError)
 """Errors that `last_words` has words for."""
 _HINT: Final = "Is the server running on that host"
 _OUT_OF_DATE: Final = re.compile(r"no such (table|column)|(relation|column) .*does not exist")
+
+
+class OneLineParser(CommandParser):
+    """Says what is wrong with the words of a command without the whole usage in front of it."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the command; raise `CommandError` when it was called by code."""
+        if not self.called_from_command_line:
+            super().error(message)
+        self.exit(BAD_SETTING, f"{self.prog}: {message}; --help tells more\n")
 
 
 def last_words(error: BaseException) -> tuple[str, int]:

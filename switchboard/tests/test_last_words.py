@@ -69,6 +69,17 @@ def test_a_database_that_is_away_or_empty_is_told_in_one_line(tmp_path: Path) ->
     assert (code, said.count("\n"), "run: manage.py migrate" in said) == (1, 1, True)
 
 
+@pytest.mark.parametrize(
+    "words", [("users", "fly"), ("tokens", "create", "x"), ("cdrs", "rollup", "--day", "x")]
+)
+def test_words_that_a_command_does_not_know_are_told_in_one_line(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    code, said = run(*words, tmp_path=tmp_path)
+    assert (code, said.count("\n")) == (2, 1)
+    assert said.startswith(f"manage.py {words[0]}") and said.endswith("; --help tells more\n")
+
+
 def test_who_stops_reading_is_not_complained_to(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
