@@ -167,7 +167,7 @@ def _parse(text: str) -> SipUri:
 
 
 # A call repeats the same few URIs in all of its messages, and a phone in all of its calls.
-_parse_remembered = lru_cache(maxsize=2048)(_parse)
+_parse_remembered = lru_cache(maxsize=512)(_parse)
 
 
 def _parse_general(text: str) -> SipUri:

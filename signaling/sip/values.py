@@ -261,6 +261,7 @@ def _parse_via(text: str) -> Via:
     )
 
 
-# The dozen messages of a call repeat its From, To and Via; the values are immutable, so they are shared.
-_remembered_name_addr = lru_cache(maxsize=4096)(_parse_name_addr)
-_remembered_via = lru_cache(maxsize=2048)(_parse_via)
+# The dozen messages of a call repeat its From, To and Via; the values are immutable, so they are shared. Few are
+# remembered: those of a set-up follow each other at once, and what strangers send fills the rest.
+_remembered_name_addr = lru_cache(maxsize=1024)(_parse_name_addr)
+_remembered_via = lru_cache(maxsize=512)(_parse_via)

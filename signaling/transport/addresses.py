@@ -21,7 +21,7 @@ _THIS_NETWORK = ipaddress.ip_network("0.0.0.0/8")
 _BROADCAST = ipaddress.ip_address("255.255.255.255")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def parse_ip(host: str) -> IpAddress | None:
     """Return the address that `host` writes, brackets and IPv4-mapped form removed; None for a name."""
     if not host or not (host[-1].isdigit() or ":" in host):
@@ -33,7 +33,7 @@ def parse_ip(host: str) -> IpAddress | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def is_loopback(ip: str) -> bool:
     """Whether `ip` is a loopback address."""
     address = parse_ip(ip)

@@ -41,12 +41,29 @@ class ConnectionOwner(Protocol):
 
 
 class SipConnection(asyncio.Protocol):
-    """One accepted or opened connection."""
+    """One accepted or opened connection. Ten thousand of them may say nothing, so that each is kept small."""
+
+    __slots__ = (
+        "_config",
+        "_framer",
+        "_loop",
+        "_owner",
+        "_transport",
+        "closed",
+        "counted",
+        "flow",
+        "held_until",
+        "last_active",
+        "number",
+        "opened",
+        "proven",
+        "since",
+    )
 
     def __init__(self, owner: ConnectionOwner, config: TransportConfig, number: int, *, opened: bool) -> None:
         self._owner = owner
         self._config = config
-        self._framer = StreamFramer(config.limits)
+        self._framer: StreamFramer | None = None
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self.number = number
@@ -83,22 +100,29 @@ class SipConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.closed:
             return
+        framer = self._framer
+        if framer is None:
+            framer = self._framer = StreamFramer(self._config.limits)
         try:
-            messages = self._framer.feed(data)
+            messages = framer.feed(data)
         except ParseError as error:
             self._refuse(error)
             return
+        pinged = False
         for message in messages:
             if self.closed:
                 return
             self.last_active = self._loop.time()
             if message == KEEP_ALIVE:
-                self.write(PONG)
+                pinged = True
             else:
                 self.proven = True
                 self._owner.message_received(self, message)
-        if self._framer.error is not None:
-            self._refuse(self._framer.error)
+        if pinged:
+            # One answer to all that came at once: sixteen thousand fit into one read, and who waits needs one.
+            self.write(PONG)
+        if framer.error is not None:
+            self._refuse(framer.error)
 
     def write(self, data: bytes) -> bool:
         """Send bytes; False when the connection is closed or closes because its peer does not read."""

@@ -4,7 +4,7 @@
 Connections are opened when something is sent to an address that none leads to, and accepted ones are used for
 requests too. Invariants: accepted connections never exceed the two limits; when the table is full, the oldest
 connection without a message makes room, then the one idle for longest that no binding holds, so strangers cannot
-keep phones out.
+keep phones out; few of those without a message are kept at all.
 """
 
 from __future__ import annotations
@@ -19,12 +19,18 @@ from signaling.transport.addresses import source_group
 from signaling.transport.config import TransportConfig
 from signaling.transport.connection import SipConnection
 from signaling.transport.errors import ListenError
+from signaling.transport.memory import give_memory_back
 from signaling.transport.outbox import Outbox
 
 logger = logging.getLogger(__name__)
 
 BACKLOG = 1024
 LONGEST_SWEEP_S = 1.0
+UNPROVEN_SHARE = 5
+UNPROVEN_AT_LEAST = 100
+"""One in so many of all connections may be waiting for its first message, or a hundred."""
+TRIM_AFTER = 500
+"""Connections that are gone before the memory they leave is worth a millisecond of giving it back."""
 
 Address = tuple[str, int]
 
@@ -61,6 +67,7 @@ class TcpTransport:
         self._outbox = Outbox(config, self._new_connection, on_send_failed)
         self._next_number = 1
         self._accepted = 0
+        self._untrimmed = 0
         self._sweeper: asyncio.TimerHandle | None = None
         self.local: Address = (config.bind, config.port)
         self.refused = 0
@@ -131,7 +138,10 @@ class TcpTransport:
         held = self._per_source.get(source, 0)
         if held >= self._config.tcp_max_per_source:
             return False
-        if self._accepted >= self._config.tcp_max_connections and not self._evict():
+        most = self._config.tcp_max_connections
+        if len(self._unproven) >= max(UNPROVEN_AT_LEAST, most // UNPROVEN_SHARE):
+            self._evict()
+        if self._accepted >= most and not self._evict():
             return False
         self._per_source[source] = held + 1
         self._accepted += 1
@@ -173,6 +183,7 @@ class TcpTransport:
         if not connection.counted:
             return
         self._accepted -= 1
+        self._untrimmed += 1
         source = source_group(connection.flow.remote[0])
         left = self._per_source[source] - 1
         if left:
@@ -192,6 +203,9 @@ class TcpTransport:
                 connection.abort("idle")
             elif connection.counted and connection.proven:
                 self._proven.setdefault(connection.number, connection)
+        if self._untrimmed >= TRIM_AFTER and self._accepted < self._untrimmed:
+            self._untrimmed = 0
+            give_memory_back()
         pause_s = min(LONGEST_SWEEP_S, config.tcp_first_message_s / 4, config.tcp_idle_s / 4)
         self._sweeper = self._loop.call_later(pause_s, self._sweep)
 

@@ -219,6 +219,30 @@ async def test_it_makes_room_by_closing_the_oldest_without_a_message(start):
         writer.close()
 
 
+async def test_it_keeps_few_of_those_that_say_nothing(start):
+    manager, recorder = await start(tcp_max_connections=1000)
+    phone = await connect(manager)
+    phone[1].write(message(b"proven"))
+    await recorder.message()
+    silent = [await connect(manager) for _ in range(220)]
+    assert manager.connections == 201
+    assert all([await closed(reader) for reader, _ in silent[:20]])
+    phone[1].write(message(b"again"))
+    assert (await recorder.message())[0] == message(b"again")
+    for _, writer in (phone, *silent):
+        writer.close()
+
+
+async def test_it_answers_all_pings_of_one_read_at_once(start):
+    manager, _ = await start()
+    reader, writer = await connect(manager)
+    writer.write(b"\r\n\r\n" * 10_000)
+    await asyncio.sleep(0.05)
+    writer.write_eof()
+    pongs = await asyncio.wait_for(reader.read(), 5)
+    assert 0 < len(pongs) <= 2 * 200
+
+
 async def test_it_lets_a_phone_in_while_strangers_with_messages_fill_the_table(start):
     manager, recorder = await start(tcp_max_connections=2)
     phone, stranger = await connect(manager), await connect(manager)
