@@ -22,7 +22,7 @@ STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.FAILURE: "bold red"}
 class Command(BaseCommand):
     """Check everything and tell; exit 1 when something does not work."""
 
-    help = "Check ports, addresses, clock, engine, database, journal and disk; say what to do about each failure."
+    help = "Check ports, addresses, clock, engine, journal, disk, database, Redis, NATS and jobs; tell the remedy of each failure."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
