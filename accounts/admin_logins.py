@@ -60,7 +60,16 @@ class FailedLoginAdmin(ReadOnlyAdmin):
 
     empty_text = "Nobody has failed to log in of late. After a few failures a name is locked for its address."
     list_display = ("login", "address", "failures", "state", "when", "program")
-    fields = ("login", "address", "failures", "state", "when", "program", "user_agent", "path_info")
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": ("login", "address", "failures", "state", "when", "program"),
+                "description": "Deleted, the failures are forgotten: the name is unlocked at this address.",
+            },
+        ),
+        ("As it was sent", {"fields": ("user_agent", "path_info")}),
+    )
     actions = ("unlock",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -110,7 +119,10 @@ class RecordedLoginAdmin(ReadOnlyAdmin):
     list_title = "Log of logins"
     empty_text = "Each login is listed here: who, when and from where."
     list_display = ("login", "address", "when", "until", "program")
-    fields = ("login", "address", "when", "until", "program", "user_agent", "path_info")
+    fieldsets = (
+        (None, {"fields": ("login", "address", "when", "until", "program")}),
+        ("As it was sent", {"fields": ("user_agent", "path_info")}),
+    )
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -42,6 +42,8 @@ WORDS = {
 }
 """Column → label and help of its field."""
 
+# "User" is what Django calls them; here a user is who has a phone.
+User._meta.verbose_name, User._meta.verbose_name_plural = "login", "people who log in"
 admin.site.unregister(User)
 admin.site.unregister(Group)
 
@@ -59,7 +61,6 @@ class MembershipInline(TabularInline):
 class StaffAdmin(HistoryAdmin, PlatformAdmin, DjangoUserAdmin):
     """People who log in to the admin; they are no SIP users."""
 
-    list_title = "People who log in"
     form: Any = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -144,7 +145,7 @@ class StaffAdmin(HistoryAdmin, PlatformAdmin, DjangoUserAdmin):
 
 def _kept(login: User, traces: Traces) -> str:
     return (
-        f"What {login.get_username()} did: {traces}. It would lose its author. "
+        f"What {login.get_username()} did would lose its author: {traces}. "
         "Deactivate the login instead: switch Active off on its page."
     )
 

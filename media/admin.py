@@ -179,5 +179,5 @@ class PromptAdmin(HistoryAdmin, TenantAdmin):
         return (
             links
             or more
-            or f'No route. Play it with {{"type": "play_audio", "params": {{"file": "{prompt.name}"}}}}'
+            or f"No route yet. In a route, choose the action “Play a prompt” and write {prompt.name}."
         )

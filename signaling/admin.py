@@ -50,7 +50,13 @@ class RegistrationAdmin(TenantAdmin):
     list_display = ("address", "contact", "transport", "source", "expires", "user_agent", "node")
     list_filter = (ValidityFilter, "transport", ("user__account", admin.RelatedOnlyFieldListFilter))
     search_fields = ("aor", "contact", "user_agent", "source_ip")
+    show_full_result_count = False
     search_help_text = "AOR, contact, address or user agent"
+    fieldsets = (
+        (None, {"fields": ("user", "address", "contact", "source", "transport", "user_agent", "node")}),
+        ("Times", {"fields": ("registered_at", "expires_at")}),
+        ("Of its REGISTER", {"fields": ("preference", "sip_call_id", "sequence")}),
+    )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -89,6 +95,21 @@ class RegistrationAdmin(TenantAdmin):
         address = registration.source_ip
         host = f"[{address}]" if ":" in address else address
         return f"{host}:{registration.source_port}"
+
+    @admin.display(description="Preference (q)")
+    def preference(self, registration: Registration) -> float:
+        """Return how much the phone wants to be called at this contact, 0 to 1."""
+        return registration.q
+
+    @admin.display(description="Call-ID")
+    def sip_call_id(self, registration: Registration) -> str:
+        """Return the Call-ID of the REGISTER, as the phone's log shows it."""
+        return registration.call_id
+
+    @admin.display(description="CSeq")
+    def sequence(self, registration: Registration) -> int:
+        """Return the number of the REGISTER within that Call-ID."""
+        return registration.cseq
 
 
 def _time_left(end: datetime) -> str:

@@ -290,7 +290,7 @@ def test_a_login_that_did_something_is_deactivated_not_deleted(admin_client: Cli
     asked = (admin_client.get(one), admin_client.post(selected, action))
     for page in asked:
         text = page.content.decode()
-        assert "What erin did: 1 entry in the log of this admin" in text
+        assert "What erin did would lose its author: 1 entry in the log of this admin" in text
         assert "Deactivate the login instead" in text
     for url, form in ((one, {}), (selected, action)):
         admin_client.post(url, {**form, "post": "yes"})
@@ -307,7 +307,10 @@ def test_a_login_that_changed_something_over_rest_alone_is_not_deleted(
     rest = Client(headers={"Authorization": f"Bearer {token}"})
     assert rest.post(address, sent, content_type="application/json").status_code == 201
     url = reverse("admin:auth_user_delete", args=[erin.pk])
-    assert "What erin did: 1 version in change histories" in admin_client.get(url).content.decode()
+    assert (
+        "What erin did would lose its author: 1 version in change histories"
+        in admin_client.get(url).content.decode()
+    )
     admin_client.post(url, {"post": "yes"})
     assert Login.objects.filter(username="erin").exists()
 

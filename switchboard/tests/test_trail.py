@@ -80,3 +80,9 @@ def test_a_call_is_called_after_its_numbers(root: Client, world: World) -> None:
     steps, title = read(root, f"/admin/cdrs/cdr/{call.pk}/change/")
     assert steps[:2] == ["Live", "Calls"]
     assert title == "1001 → 1002 | Switchboard"
+
+
+def test_rows_are_counted_at_the_head_where_something_was_searched(root: Client) -> None:
+    for path, told in (("", False), ("?q=alpha", True)):
+        text = root.get(f"/admin/signaling/registration/{path}").content.decode()
+        assert ("found (" in text) == told
