@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -45,6 +45,7 @@ def context(request: HttpRequest, call: CDR) -> dict[str, Any]:
     """Return what the template of a call shows."""
     shown = parts(call)
     band = Quality.of(call.mos_score)
+    users = neighbours.links(request, neighbours.SIP_USER, [call.caller_user_id, call.callee_user_id])
     return {
         "call": call,
         "sentence": tell(call),
@@ -58,9 +59,10 @@ def context(request: HttpRequest, call: CDR) -> dict[str, Any]:
         "band_tone": TONE_OF_QUALITY[band],
         "mos_percent": _mos_percent(call),
         "figures": list(_figures(call)),
-        "parties": _parties(request, call),
+        "parties": _parties(call, users),
         "account": Account.objects.filter(pk=call.account_id).first() if call.account_id else None,
         "route": neighbours.links(request, neighbours.ROUTE, [call.route_id]).get(call.route_id),
+        "simulator_url": _simulator_url(request, call, knows_caller=call.caller_user_id in users),
         "ids": [("SIP Call-ID", call.call_id), ("Record", str(call.pk))],
         "around_url": list_url(
             Search(since=call.invite_time - AROUND, until=call.invite_time + AROUND, account=_account(call))
@@ -71,6 +73,16 @@ def context(request: HttpRequest, call: CDR) -> dict[str, Any]:
 
 def _account(call: CDR) -> str:
     return str(call.account_id) if call.account_id else ""
+
+
+def _simulator_url(request: HttpRequest, call: CDR, *, knows_caller: bool) -> str:
+    """Return where somebody sees why the number leads where it leads, with every route considered."""
+    if not call.account_id or not call.callee_number:
+        return ""
+    question = {"account": str(call.account_id), "number": call.callee_number}
+    if knows_caller:
+        question["caller"] = call.caller_number
+    return neighbours.simulator_url(request, question)
 
 
 def _mos_percent(call: CDR) -> str:
@@ -101,8 +113,7 @@ def _figures(call: CDR) -> Iterator[Figure]:
     yield Figure(name="Sent", value=f"{call.rtp_packets_sent:,} packets", meaning="to the caller")
 
 
-def _parties(request: HttpRequest, call: CDR) -> list[dict[str, Any]]:
-    users = neighbours.links(request, neighbours.SIP_USER, [call.caller_user_id, call.callee_user_id])
+def _parties(call: CDR, users: Mapping[Any, tuple[str, str]]) -> list[dict[str, Any]]:
     sides = (
         ("From", call.caller_number, call.caller_name, call.caller_user_id, call.caller_ip),
         ("To", call.callee_number, call.callee_name, call.callee_user_id, None),

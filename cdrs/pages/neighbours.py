@@ -15,6 +15,7 @@ from django.contrib import admin
 from django.core.exceptions import FieldError
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
+from django.utils.http import urlencode
 
 ROUTE: Final = "dialplan.Route"
 SIP_USER: Final = "accounts.User"
@@ -39,6 +40,18 @@ def links(request: HttpRequest, label: str, keys: Iterable[Any]) -> dict[Any, tu
         return {}
     rows = page.get_queryset(request).filter(pk__in=wanted)
     return {row.pk: (str(row), url) for row in rows if (url := _url(page, row.pk))}
+
+
+def simulator_url(request: HttpRequest, question: dict[str, str]) -> str:
+    """Return where the route of a call like this is decided now; nothing for who may not see routes."""
+    page = _page(ROUTE)
+    if page is None or not page.has_view_permission(request):
+        return ""
+    try:
+        at = reverse("admin:dialplan_route_simulate")
+    except NoReverseMatch:
+        return ""
+    return f"{at}?{urlencode(question)}"
 
 
 def _page(label: str) -> admin.ModelAdmin[Any] | None:

@@ -199,6 +199,17 @@ def test_the_page_of_a_call_links_what_it_refers_to(admin_client: Client) -> Non
     assert f"?q=1002&amp;account={account.pk}&amp;match=exact" in text
 
 
+def test_the_page_of_a_call_leads_to_the_simulator_with_its_question(admin_client: Client) -> None:
+    account = make_account()
+    user = make_user(account)
+    call = make_call(account=account, caller_user=user, caller_number=user.extension)
+    simulator = reverse("admin:dialplan_route_simulate")
+    question = f"?account={account.pk}&amp;number=1002&amp;caller={user.extension}"
+    assert simulator + question in page(admin_client, detail_url(call))
+    assert admin_client.get(simulator + question.replace("&amp;", "&")).context["outcome"]
+    assert simulator not in page(admin_client, detail_url(make_call())).split('id="content-main"')[1]
+
+
 def test_the_page_of_a_call_costs_few_queries(
     admin_client: Client, django_assert_max_num_queries: Any
 ) -> None:
