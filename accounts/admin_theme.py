@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.forms import AdminUserCreationForm as UserCreationForm
     from django.forms import CheckboxInput as Checkbox
     from django.forms import CheckboxSelectMultiple as CheckboxList
+    from django.forms import Select
 
     ModelAdmin = admin.ModelAdmin[Any]
     TabularInline = admin.TabularInline[Any, Any]
@@ -31,6 +32,7 @@ elif apps.is_installed("unfold"):
     from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
     from unfold.forms import AuthenticationForm as LoginForm
     from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget as CheckboxList
+    from unfold.widgets import UnfoldAdminSelectWidget as Select
     from unfold.widgets import UnfoldAdminTextareaWidget as Textarea
     from unfold.widgets import UnfoldAdminTextInputWidget as TextInput
     from unfold.widgets import UnfoldBooleanSwitchWidget as Checkbox
@@ -43,7 +45,7 @@ else:
     from django.contrib.auth.forms import AdminUserCreationForm as UserCreationForm
     from django.forms import CheckboxInput as Checkbox
     from django.forms import CheckboxSelectMultiple as CheckboxList
-    from django.forms import ModelForm
+    from django.forms import ModelForm, Select
 
 __all__ = [
     "AdminPasswordChangeForm",
@@ -52,6 +54,7 @@ __all__ = [
     "LoginForm",
     "ModelAdmin",
     "ModelForm",
+    "Select",
     "TabularInline",
     "TextInput",
     "Textarea",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Admin page of the registrations: which phones are where, read-only.
+"""Admin page of the registrations: which phones are where, read-only. That of the bans comes from its own file.
 
 The rows are the backup that the signaling nodes write; a node holds the live bindings.
 """
@@ -17,7 +17,10 @@ from django.utils.html import format_html
 
 from accounts.admin_base import TenantAdmin
 from accounts.choices import Permission
+from signaling.bans.admin import BanAdmin
 from signaling.models import Registration
+
+__all__ = ["BanAdmin", "RegistrationAdmin"]
 
 
 class ValidityFilter(admin.SimpleListFilter):

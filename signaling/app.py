@@ -20,6 +20,7 @@ from cdrs.recovery import OpenCall
 from dialplan.watch import WatchState, import_if_changed
 from signaling.announce import RtpManagerAnnouncer, announce_bindings
 from signaling.authentication import Authenticator
+from signaling.bans.protection import Protection
 from signaling.calls import failures
 from signaling.calls.call import Call
 from signaling.calls.manager import CallManager
@@ -29,7 +30,7 @@ from signaling.calls.sessions import SessionBook
 from signaling.calls.verbs import VERBS
 from signaling.changes import Changes
 from signaling.config import SignalingConfig
-from signaling.configuration import ACCOUNTS, USERS
+from signaling.configuration import ACCOUNTS, BANS, USERS
 from signaling.configuration_orm import OrmSource
 from signaling.dependencies import CDR_DELIVERY, DATABASE, NATS, REDIS, Dependencies
 from signaling.directory import Directory
@@ -111,6 +112,7 @@ class SignalingApp:
         table = RegistrationTable(config.node_id, own_only=config.sharing is not None)
         self.location_store = LocationStore(self.location, table)
         self.changes = Changes()
+        self.bans = Protection(config, self.location, self.bus)
         self.pool = MediaPool(config.rtpmanagers, security=config.grpc_security)
         tokens = TokenSource(os.urandom)
         self.transport = TransportManager(
@@ -118,11 +120,13 @@ class SignalingApp:
             on_message=self._on_message,
             on_connection_lost=self._on_lost,
             on_send_failed=self._on_lost,
+            refuses=self.bans.blocklist.refuses,
         )
         self.sharing = self._share(config)
         self.redis = None if self.sharing is None else self.sharing.link
         limiter = own_limiter if self.sharing is None else self.sharing.limits.limiter
         guard = MemoryGuard(config.guard, limiter)
+        watched = self.bans.watch(guard)
         endpoint = Endpoint(
             sent_by=lambda flow: self.transport.advertised(flow.remote[0], flow.transport),
             tokens=tokens,
@@ -131,6 +135,7 @@ class SignalingApp:
             parse_limits=config.parse,
         )
         self.node = SipNode(endpoint, self.transport, tokens, loop, self.changes, config.sessions)
+        self.bans.enforce_on(self.node)
         counter = CallMeter()
         self.location.on_change.append(counter.binding_changed)
         other_nodes = None if self.sharing is None else self.sharing.phones
@@ -158,7 +163,7 @@ class SignalingApp:
         self.call_store = self._keep_calls(loop)
         authenticator = Authenticator(
             self.directory,
-            guard,
+            watched,
             config.authentication,
             salt=tokens.token,
             epoch_offset_s=time.time() - loop.time(),
@@ -205,6 +210,7 @@ class SignalingApp:
             calls=self.calls,
             location=self.location,
             rtpmanagers=self.pool.nodes,
+            blocklist=self.bans.blocklist,
             journal=self.journal,
             writer=self.writer,
             redis=self.redis,
@@ -217,7 +223,7 @@ class SignalingApp:
             self.live.commands
         )
         self.live.commands.register("metrics", self.meter.answer)
-        self._guard = guard
+        self._guard, self._watched_guard = guard, watched
         if self.sharing is not None:
             guard.on_refused = self._look_for_home
         self._housekeeper: asyncio.TimerHandle | None = None
@@ -245,6 +251,7 @@ class SignalingApp:
         # Early, so that health tells what a start waits for.
         await self.live.start()
         await self.directory.start()
+        await self.bans.keeper.start()
         tell_cut_off(cut_off, self.directory)
         await self._restore_bindings()
         if self.sharing is not None:
@@ -274,6 +281,7 @@ class SignalingApp:
         await self.live.stop()
         await self.pool.stop()
         await self.location_store.stop()
+        await self.bans.keeper.stop()
         if self.call_store is not None:
             self.call_store.stop()
         if self.sharing is not None:
@@ -289,6 +297,7 @@ class SignalingApp:
         watched = Dependencies()
         watched.watch(DATABASE, lambda: self.directory.problem)
         watched.watch(DATABASE, lambda: self.location_store.problem)
+        watched.watch(DATABASE, lambda: self.bans.keeper.problem)
         watched.watch(CDR_DELIVERY, lambda: self.writer.problem)
         if self.nats is not None:
             watched.watch(NATS, self.nats.problem)
@@ -340,7 +349,7 @@ class SignalingApp:
         restored = await self.location_store.start(now, time.time(), self.transport.local)
         for binding in restored:
             flow = binding.flow._replace(remote=binding.source)
-            self._guard.succeeded(flow, Identity(binding.user_id, True), now)
+            self._watched_guard.succeeded(flow, Identity(binding.user_id, True), now)
         log.info("bindings restored", bindings=len(restored))
 
     # --- Between the parts --------------------------------------------------------------------------------------
@@ -360,7 +369,9 @@ class SignalingApp:
         account = None if user is None else self.directory.account(user.account_id)
         if user is not None and account is not None and self.sharing is not None:
             now = self.node.loop.time()
-            self.sharing.look_for_home(ip, user, account, lambda: self._guard.at_home(ip, identity, now))
+            self.sharing.look_for_home(
+                ip, user, account, lambda: self._watched_guard.at_home(ip, identity, now)
+            )
 
     def _import_dialplan(self) -> None:
         """Import the dialplan file if it changed; runs in the directory's thread."""
@@ -377,6 +388,7 @@ class SignalingApp:
     def _on_lost(self, flow: Flow) -> None:
         if flow.connection:
             self.location.connection_lost(flow)
+            self.bans.warden.closed(flow, self.node.loop.time())
         self.node.on_lost(flow)
 
     def _binding_changed(self, event: BindingEvent, binding: Binding) -> None:
@@ -388,6 +400,7 @@ class SignalingApp:
         loop = self.node.loop
         self.location.expire(loop.time())
         self._guard.tidy(loop.time())
+        self.bans.keeper.expire(loop.time())
         self._rtp_managers.look(self.pool.nodes)
         self._housekeeper = loop.call_later(HOUSEKEEPING_S, self._keep_house)
 
@@ -395,6 +408,8 @@ class SignalingApp:
         """Forget the phones of users that were deleted or disabled, or whose account was."""
         if topics & {ACCOUNTS, USERS}:
             self.location.keep_users(self._may_be_registered)
+        if BANS in topics:
+            self.bans.keeper.read_again()
 
     def _may_be_registered(self, user_id: str) -> bool:
         user = self.directory.user_by_id(user_id)

@@ -144,7 +144,9 @@ class Authenticator:
             return Refused(request.response(400, "Digest URI Does Not Match"))
         right = self._verify(credentials, user or _NOBODY, request.method)
         if user is None or not right:
-            self._guard.failed(flow, identity, now)
+            self._guard.failed(
+                flow, identity, now, proven=self._proves_its_source(credentials, flow, account, now)
+            )
             return self._challenge(request, flow, account, now, proxy=proxy)
         if not self._is_fresh(credentials, flow, account, now):
             self._guard.challenged(flow, now)
@@ -231,6 +233,19 @@ class Authenticator:
         if self._nonces.check(nonce, epoch, _context(account, flow)) is not NonceState.VALID:
             return False
         return self._counter.accept(nonce, 1 if credentials.nc is None else credentials.nc, epoch)
+
+    def _proves_its_source(
+        self, credentials: Credentials, flow: Flow, account: AccountInfo, now: float
+    ) -> bool:
+        """Whether credentials, however wrong, could only be sent by who gets what is sent to the source address.
+
+        A stale nonce proves nothing: who had the address yesterday may still know one.
+        """
+        epoch = now + self._epoch_offset_s
+        return (
+            flow.reliable
+            or self._nonces.check(credentials.nonce, epoch, _context(account, flow)) is NonceState.VALID
+        )
 
     def _challenge(
         self,

@@ -9,6 +9,9 @@ from typing import Any
 
 from media.control.security import GrpcSecurity
 from signaling.authentication import AuthenticationConfig
+from signaling.bans.keeper import BanConfig
+from signaling.bans.networks import Networks
+from signaling.bans.warden import WardenConfig
 from signaling.calls.manager import CallCaps
 from signaling.calls.ports import CallLimits
 from signaling.guard import GuardConfig
@@ -43,6 +46,9 @@ class SignalingConfig:
     endpoint: EndpointLimits
     parse: ParseLimits
     guard: GuardConfig
+    warden: WardenConfig
+    bans: BanConfig
+    never_banned: Networks
     authentication: AuthenticationConfig
     registrar: RegistrarConfig
     caps: CallCaps
@@ -105,6 +111,16 @@ class SignalingConfig:
                 ),
                 trust_s=2.0 * settings.REGISTRATION_MAX_S,
             ),
+            warden=WardenConfig(
+                failures=settings.BAN_AFTER_FAILURES,
+                window_s=settings.BAN_WINDOW_S,
+                unanswered=settings.REFUSALS_PER_PATH,
+                trust_s=2.0 * settings.REGISTRATION_MAX_S,
+            ),
+            bans=BanConfig(
+                node_id=settings.SIGNALING_NODE_ID, first_s=settings.BAN_S, longest_s=settings.BAN_MAX_S
+            ),
+            never_banned=Networks(settings.BAN_NEVER),
             authentication=AuthenticationConfig.from_settings(settings),
             registrar=RegistrarConfig.from_settings(settings),
             caps=CallCaps(

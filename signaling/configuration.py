@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-ACCOUNTS, USERS, ROUTES, PROMPTS = "accounts", "users", "routes", "prompts"
-TOPICS = (ACCOUNTS, USERS, ROUTES, PROMPTS)
+ACCOUNTS, USERS, ROUTES, PROMPTS, BANS = "accounts", "users", "routes", "prompts", "bans"
+TOPICS = (ACCOUNTS, USERS, ROUTES, PROMPTS, BANS)
+"""What is watched. Bans are told of, and read by `signaling.bans` itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,8 +70,8 @@ class Guard(Protocol):
     def stray(self, flow: Flow, now: float) -> None:
         """Count a message that was answered or dropped without credentials."""
 
-    def failed(self, flow: Flow, identity: Identity, now: float) -> None:
-        """Count wrong credentials."""
+    def failed(self, flow: Flow, identity: Identity, now: float, *, proven: bool = False) -> None:
+        """Count wrong credentials; `proven` ones answer a challenge that was sent to where they came from."""
 
     def succeeded(self, flow: Flow, identity: Identity, now: float) -> None:
         """Remember that `identity` is at home at the end of `flow`."""
@@ -146,7 +146,7 @@ class MemoryGuard:
         """Count a message that was answered or dropped without credentials, and that nobody waited for."""
         self.strangers.stray(flow, source_group(flow.remote[0]), now)
 
-    def failed(self, flow: Flow, identity: Identity, now: float) -> None:
+    def failed(self, flow: Flow, identity: Identity, now: float, *, proven: bool = False) -> None:
         """Count wrong credentials of `identity` that came by `flow`; the challenge they answer counts no more."""
         source = source_group(flow.remote[0])
         self.strangers.forgive(flow, source, now)

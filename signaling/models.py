@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bindings as rows: the backup from which a restarted node learns where its phones are."""
+"""Bindings as rows: the backup from which a restarted node learns where its phones are. Bans come from their own file."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import uuid
 from django.db import models
 
 from accounts.models import User
+from signaling.bans.row import Ban
+
+__all__ = ["Ban", "Registration"]
 
 
 class Registration(models.Model):

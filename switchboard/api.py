@@ -19,6 +19,7 @@ from cdrs.api.views import CallListView, CallView
 from dialplan.api.documents import ExportView, ImportView
 from dialplan.api.views import RouteViewSet, SimulateView
 from media.api.views import PromptViewSet
+from signaling.bans.api import BanViewSet
 from signaling.registrations_api import RegistrationViewSet
 
 router = SimpleRouter(trailing_slash=False)
@@ -28,6 +29,7 @@ router.register("tokens", TokenViewSet)
 router.register("routes", RouteViewSet)
 router.register("prompts", PromptViewSet)
 router.register("registrations", RegistrationViewSet)
+router.register("bans", BanViewSet)
 
 
 class SchemaView(SpectacularAPIView):

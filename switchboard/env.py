@@ -210,6 +210,17 @@ class Registry:
 
         return self._read(name, default, convert, "an IP address", help=help, roles=roles)
 
+    def networks(
+        self, name: str, default: str, *, help: str, roles: Iterable[str] = ()
+    ) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+        """Return addresses and networks in CIDR notation, separated by commas."""
+
+        def convert(raw: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+            return tuple(ipaddress.ip_network(part.strip()) for part in raw.split(",") if part.strip())
+
+        accepted = "addresses and networks, such as 192.0.2.7,198.51.100.0/24,2001:db8::/32"
+        return self._read(name, default, convert, accepted, help=help, roles=roles)
+
     @overload
     def path(self, name: str, default: Path, *, help: str, roles: Iterable[str] = ()) -> Path: ...
 

@@ -35,6 +35,7 @@ ENTRIES: Final[dict[str, Entry]] = {
     "auth.User": Entry(PLATFORM, "group", "People who log in"),
     "accounts.Membership": Entry(PLATFORM, "badge"),
     "accounts.ApiToken": Entry(PLATFORM, "key"),
+    "signaling.Ban": Entry(PLATFORM, "block"),
     "accounts.FailedLogin": Entry(PLATFORM, "lock"),
     "accounts.RecordedLogin": Entry(PLATFORM, "history", "Log of logins"),
 }

@@ -49,6 +49,12 @@ class _Publisher(Protocol):
     dropped: int
 
 
+class _BlockList(Protocol):
+    refused: int
+
+    def __len__(self) -> int: ...
+
+
 class SignalingMeter:
     """The figures of one node.
 
@@ -58,6 +64,7 @@ class SignalingMeter:
         calls: tells whether the node stops.
         location: the bindings.
         rtpmanagers: the media pool's nodes.
+        blocklist: the bans in force.
         journal: records on their way to the disk.
         writer: records on their way to the database.
         redis: what is shared with other nodes; None: nothing.
@@ -73,6 +80,7 @@ class SignalingMeter:
         calls: _Calls,
         location: Sized,
         rtpmanagers: Iterable[Any],
+        blocklist: _BlockList,
         journal: _Journal,
         writer: _Writer,
         redis: RedisLink | None = None,
@@ -84,6 +92,7 @@ class SignalingMeter:
         self._calls = calls
         self._location = location
         self._rtpmanagers = rtpmanagers
+        self._blocklist = blocklist
         self._journal = journal
         self._writer = writer
         self._redis = redis
@@ -115,6 +124,8 @@ class SignalingMeter:
             },
             "switchboard_sip_dialogs": {(): len(self._node.dialogs)},
             "switchboard_registrations": {(): len(self._location)},
+            "switchboard_bans": {(): len(self._blocklist)},
+            "switchboard_ban_refused_total": {(): self._blocklist.refused},
             "switchboard_cdr_unwritten": {(): self._journal.unwritten},
             "switchboard_cdr_backlog": {(): self._writer.backlog},
             "switchboard_cdr_lost_total": {(): self._journal.lost},

@@ -101,6 +101,41 @@ def test_it_looks_at_a_bounded_number_of_credentials(authenticator):
     assert result.response.status == 401
 
 
+def proofs(authenticator, monkeypatch):
+    """Collect what the guard is told of the failures of an authenticator."""
+    told = []
+    guard = authenticator._guard
+    monkeypatch.setattr(guard, "failed", lambda *_, proven=False: told.append(proven))
+    return told
+
+
+@pytest.mark.parametrize("user", [ALICE, "nobody"])
+def test_wrong_credentials_for_a_challenge_of_ours_prove_the_source(authenticator, monkeypatch, user):
+    told = proofs(authenticator, monkeypatch)
+    log_in(authenticator, user, "wrong")
+    assert told == [True]
+
+
+def test_wrong_credentials_without_a_challenge_to_this_address_prove_nothing_over_udp(
+    authenticator, monkeypatch
+):
+    told = proofs(authenticator, monkeypatch)
+    elsewhere = challenge_for(authenticator, udp("198.51.100.1"))
+    made_up = replace(elsewhere, nonce="18c2f0a1b2c-abc-" + "0" * 32)
+    old = challenge_for(authenticator, now=NOW - 301)
+    for challenge in (elsewhere, made_up, old):
+        check(authenticator, udp("203.0.113.7"), Authorization=answer(challenge, ALICE, "wrong"))
+    assert told == [False] * 3
+
+
+def test_wrong_credentials_over_a_connection_prove_the_source(authenticator, monkeypatch):
+    told = proofs(authenticator, monkeypatch)
+    elsewhere = challenge_for(authenticator, udp("198.51.100.1"))
+    flow = udp("203.0.113.7")._replace(transport="tcp", connection=7)
+    check(authenticator, flow, Authorization=answer(elsewhere, ALICE, "wrong"))
+    assert told == [True]
+
+
 def test_unknown_user_and_wrong_password_look_the_same(authenticator):
     answers = {
         str(text(log_in(authenticator, user, password, flow=udp(f"198.51.100.{n}"))))

@@ -63,6 +63,11 @@ def is_own(ip: str) -> bool:
     return is_loopback(ip) or route_source(ip) == ip
 
 
+def nobody(ip: str) -> bool:
+    """Refuse no address: the default of who is refused."""
+    return False
+
+
 def source_group(ip: str) -> str:
     """Return the key that limits per source count by: the address, or the /64 of an IPv6 address."""
     if ":" not in ip:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from signaling.sip.flow import Flow
 from signaling.sip.uri import SipUri
-from signaling.transport.addresses import check_target, is_loopback, primary_address
+from signaling.transport.addresses import check_target, is_loopback, nobody, primary_address
 from signaling.transport.config import TransportConfig
 from signaling.transport.descriptors import make_room
 from signaling.transport.errors import ListenError
@@ -50,6 +50,7 @@ class TransportManager:
         on_message: called with each datagram or whole stream message and its flow.
         on_connection_lost: called once with the flow of each connection that ended.
         on_send_failed: called with the flow as given to `send`, when that send failed.
+        refuses: tells of an address that nothing is read from it; asked before anything else is done.
         resolver: resolves names; None makes one that reads the system's configuration.
     """
 
@@ -60,12 +61,14 @@ class TransportManager:
         on_message: Callable[[bytes, Flow], None] = _ignore_message,
         on_connection_lost: Callable[[Flow], None] = _ignore,
         on_send_failed: Callable[[Flow], None] = _ignore,
+        refuses: Callable[[str], bool] = nobody,
         resolver: Resolver | None = None,
     ) -> None:
         self._config = config
         self.on_message = on_message
         self.on_connection_lost = on_connection_lost
         self.on_send_failed = on_send_failed
+        self.refuses = refuses
         self._resolver = resolver or Resolver(config)
         self._udp: UdpTransport | None = None
         self._tcp: TcpTransport | None = None
@@ -88,9 +91,11 @@ class TransportManager:
         logger.info("SIP listens on %s:%d, UDP and TCP", *self.local)
 
     async def _open(self) -> None:
-        udp = UdpTransport(self._config, self.on_message, self.on_send_failed)
+        udp = UdpTransport(self._config, self.on_message, self.on_send_failed, self.refuses)
         udp.open()
-        tcp = TcpTransport(self._config, self.on_message, self.on_connection_lost, self.on_send_failed)
+        tcp = TcpTransport(
+            self._config, self.on_message, self.on_connection_lost, self.on_send_failed, self.refuses
+        )
         try:
             await tcp.open(udp.local[1])
         except BaseException:
@@ -128,6 +133,10 @@ class TransportManager:
         """Keep the connection of `flow` open until loop time `until`: a binding depends on it."""
         if flow.connection and self._tcp is not None:
             self._tcp.hold(flow, until)
+
+    def close_from(self, matches: Callable[[str], object]) -> int:
+        """Close the connections of every address that matches, at once; return how many."""
+        return 0 if self._tcp is None else self._tcp.close_from(matches)
 
     def flow_to(self, target: Target) -> Flow:
         """Return the flow that leads to a resolved target."""

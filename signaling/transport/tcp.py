@@ -15,7 +15,7 @@ import socket
 from collections.abc import Callable
 
 from signaling.sip.flow import Flow
-from signaling.transport.addresses import source_group
+from signaling.transport.addresses import nobody, source_group
 from signaling.transport.config import TransportConfig
 from signaling.transport.connection import SipConnection
 from signaling.transport.errors import ListenError
@@ -43,6 +43,7 @@ class TcpTransport:
         on_message: called with each whole message and its flow.
         on_connection_lost: called once with the flow of each connection that ended.
         on_send_failed: called from the loop, never from within `send`, with the flow that could not be sent to.
+        refuses: tells of an address that it gets no connection.
     """
 
     def __init__(
@@ -51,8 +52,10 @@ class TcpTransport:
         on_message: Callable[[bytes, Flow], None],
         on_connection_lost: Callable[[Flow], None],
         on_send_failed: Callable[[Flow], None],
+        refuses: Callable[[str], bool] = nobody,
     ) -> None:
         self._config = config
+        self._refuses = refuses
         self._on_message = on_message
         self._on_connection_lost = on_connection_lost
         self._on_send_failed = on_send_failed
@@ -119,6 +122,13 @@ class TcpTransport:
             self._unproven.pop(connection.number, None)
             self._proven.pop(connection.number, None)
 
+    def close_from(self, matches: Callable[[str], object]) -> int:
+        """Close the connections of every address that matches, at once; return how many."""
+        found = [each for each in self._connections.values() if matches(each.flow.remote[0])]
+        for connection in found:
+            connection.abort("banned")
+        return len(found)
+
     def _new_connection(self, *, opened: bool) -> SipConnection:
         number = self._next_number
         self._next_number += 1
@@ -126,6 +136,8 @@ class TcpTransport:
 
     def connection_opened(self, connection: SipConnection) -> bool:
         """Take a connection into the table; False when a limit refuses it."""
+        if self._refuses(connection.flow.remote[0]):
+            return False
         if not connection.opened and not self._admit(connection):
             self.refused += 1
             return False

@@ -14,6 +14,7 @@ import socket
 from collections.abc import Callable
 
 from signaling.sip.flow import Flow
+from signaling.transport.addresses import nobody
 from signaling.transport.config import TransportConfig
 from signaling.transport.errors import ListenError
 
@@ -38,6 +39,7 @@ class UdpTransport:
         config: addresses and buffer size.
         on_message: called with each datagram and its flow.
         on_send_failed: called from the loop, never from within `send`, when the kernel refuses a datagram.
+        refuses: tells of an address that nothing is read from it; asked first, for each datagram.
     """
 
     def __init__(
@@ -45,8 +47,10 @@ class UdpTransport:
         config: TransportConfig,
         on_message: Callable[[bytes, Flow], None],
         on_send_failed: Callable[[Flow], None],
+        refuses: Callable[[str], bool] = nobody,
     ) -> None:
         self._config = config
+        self._refuses = refuses
         self._on_message = on_message
         self._on_send_failed = on_send_failed
         self._socket: socket.socket | None = None
@@ -103,6 +107,7 @@ class UdpTransport:
         limit = DATAGRAMS_PER_TURN if self._is_busy or not self._turn else 1
         local = self.local
         on_message = self._on_message
+        refuses = self._refuses
         count = 0
         while count < limit and self._socket is not None:
             try:
@@ -113,6 +118,8 @@ class UdpTransport:
                 logger.debug("UDP receive failed: %s", error)
                 break
             count += 1
+            if refuses(source[0]):
+                continue
             if len(data) >= SHORTEST_MESSAGE:
                 on_message(data, Flow("udp", source[:2], local, 0))
         if limit > 1:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from switchboard.doctor import jobs, machine, network, services, storage
+from switchboard.doctor import bans, jobs, machine, network, services, storage
 from switchboard.doctor.findings import Finding, failure
 
 Check = Callable[[Any], Iterable[Finding]]
@@ -24,6 +24,7 @@ CHECKS: dict[str, Check] = {
     "Redis": services.redis,
     "NATS": services.nats,
     "jobs": jobs.jobs,
+    "bans": bans.bans,
 }
 
 

@@ -317,6 +317,39 @@ class RtpManagerEnabled(RtpManagerEvent):
     event_type: ClassVar[str] = "rtpmanager.enabled"
 
 
+@dataclass(slots=True, kw_only=True)
+class BanEvent(Event):
+    """What every event of a ban says."""
+
+    source: str
+    """Address or network that is banned."""
+    reason: str
+    """Why, in words."""
+    automatic: bool
+    """Whether a node decided it by itself."""
+    banned_by: str
+    """A login, manage.py, or the name of the node that decided it."""
+    expires_at: Time | None
+    """When it ends; null: when somebody lifts it."""
+
+
+@dataclass(slots=True, kw_only=True)
+class BanBegun(BanEvent):
+    """This node reads nothing from a source any more; every node says so for itself."""
+
+    event_type: ClassVar[str] = "ban.begun"
+
+
+@dataclass(slots=True, kw_only=True)
+class BanEnded(BanEvent):
+    """This node hears a source again."""
+
+    event_type: ClassVar[str] = "ban.ended"
+
+    expired: bool
+    """Whether its time was over; else somebody lifted it."""
+
+
 EVENTS: Final[tuple[type[Event], ...]] = (
     CallReceived,
     CallDialing,
@@ -339,6 +372,8 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     RtpManagerDraining,
     RtpManagerDisabled,
     RtpManagerEnabled,
+    BanBegun,
+    BanEnded,
 )
 CATALOGUE: Final[dict[str, type[Event]]] = {event.event_type: event for event in EVENTS}
 """Event type → class."""
@@ -362,7 +397,7 @@ def json_of(event_type: str, values: tuple[Any, ...] | list[Any]) -> dict[str, A
     content: dict[str, Any] = {"event_type": event_type, "event_version": EVENT_VERSION}
     content.update(zip(FIELDS[event_type], values, strict=True))
     for name in _TIMES:
-        if name in content:
+        if content.get(name) is not None:
             content[name] = rfc3339(content[name])
     return content
 

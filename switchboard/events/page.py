@@ -22,7 +22,7 @@ This page is generated from the code: `make docs`.
 ## Listening
 
 A token with the scope `read` or `calls` sees the events of the accounts that it reaches. Events that belong to no account
-(`rtpmanager.*`) are for those who see every account.
+(`rtpmanager.*`, `ban.*`) are for those who see every account.
 
 ```sh
 curl -N -H "Authorization: Bearer $TOKEN" "http://HOST:8080/api/v1/events?types=call.*,registration.*"
@@ -121,6 +121,7 @@ KEYS = {
     "registration": "aor",
     "session": "session_id",
     "rtpmanager": "rtp_manager",
+    "ban": "source",
 }
 """Family of events → the field that the subject names; see `switchboard.events.subjects`."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from urllib.parse import quote
 
-from switchboard.events.catalogue import Event, RegistrationEvent, RtpManagerEvent, SessionEvent
+from switchboard.events.catalogue import BanEvent, Event, RegistrationEvent, RtpManagerEvent, SessionEvent
 
 MAX_TOKEN_CHARS = 255
 """NATS bounds a whole protocol line; a longer token is cut and made unique by a digest."""
@@ -26,6 +26,8 @@ def subject_of(event: Event) -> str:
         return f"switchboard.sessions.{token(event.session_id)}.{kind}"
     if isinstance(event, RtpManagerEvent):
         return f"switchboard.rtpmanagers.{token(event.rtp_manager)}.{kind}"
+    if isinstance(event, BanEvent):
+        return f"switchboard.bans.{token(event.source)}.{kind}"
     return f"switchboard.calls.{token(event.sip_call_id or '')}.{kind}"
 
 

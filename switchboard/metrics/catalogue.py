@@ -102,6 +102,10 @@ METRICS: Final = (
         "Bindings made, refreshed, removed and expired.",
         labels=("event",),
     ),
+    _signaling("switchboard_bans", "gauge", "Sources from which this node reads nothing."),
+    _signaling(
+        "switchboard_ban_refused_total", "counter", "Datagrams and connections refused because of a ban."
+    ),
     # --- Media as signaling sees it ---------------------------------------------------------------------------------
     _signaling("switchboard_sessions_created_total", "counter", "Media sessions made."),
     _signaling(

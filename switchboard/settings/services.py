@@ -112,6 +112,13 @@ LOGIN_RETENTION_DAYS = env.integer(
     roles=[UI],
     help="Expired and revoked API tokens, and lines of the login log, are deleted after so many days; 0 keeps them",
 )
+BAN_RETENTION_DAYS = env.integer(
+    "BAN_RETENTION_DAYS",
+    30,
+    maximum=36500,
+    roles=[UI],
+    help="Bans that ended more days ago are forgotten, and so are repeated offences; 0 keeps them",
+)
 UI_RUNS_JOBS = env.boolean(
     "UI_RUNS_JOBS",
     REDIS_ADDR is None,
@@ -125,6 +132,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "old logins and tokens": {"task": "accounts.prune", "schedule": Daily(hour=2, minute=10)},
     "uploaded prompts": {"task": "media.convert_prompts", "schedule": Every(2)},
     "sounds that nobody plays": {"task": "media.prune_prompts", "schedule": Daily(hour=3, minute=10)},
+    "ended bans": {"task": "signaling.prune_bans", "schedule": Daily(hour=2, minute=50)},
     "ended registrations": {"task": "signaling.prune_registrations", "schedule": Daily(hour=2, minute=40)},
 }
 """The periodic jobs; `switchboard.jobs` says who does them. Times of day are those of ``TIME_ZONE``."""

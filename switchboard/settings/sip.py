@@ -2,7 +2,7 @@
 """SIP: listener, transports, transactions, registrar, authentication, and what a source may do."""
 
 from switchboard.env import BadVariable
-from switchboard.settings.base import RTPMANAGER, SIGNALING, env
+from switchboard.settings.base import RTPMANAGER, SIGNALING, UI, env
 
 # --- SIP ----------------------------------------------------------------------------------------------------------
 
@@ -180,4 +180,35 @@ REFUSALS_PER_SECOND = env.integer(
     help="Messages a second answered or dropped without credentials, from everybody together, before each counts "
     "tenfold on its path and address; beyond four times as many, nothing more is read from addresses where no phone "
     "has authenticated",
+)
+
+# --- Bans -----------------------------------------------------------------------------------------------------------
+
+BAN_AFTER_FAILURES = env.integer(
+    "BAN_AFTER_FAILURES",
+    50,
+    roles=[SIGNALING],
+    help="Failures of an address within BAN_WINDOW_S after which nothing is read from it any more; 0 bans nobody by "
+    "itself",
+)
+BAN_WINDOW_S = env.seconds(
+    "BAN_WINDOW_S", 600, minimum=1, roles=[SIGNALING], help="Time within which failures count, in seconds"
+)
+BAN_S = env.seconds(
+    "BAN_S",
+    600,
+    minimum=1,
+    roles=[SIGNALING],
+    help="How long an address is banned the first time, in seconds; each time after that twice as long",
+)
+BAN_MAX_S = env.seconds(
+    "BAN_MAX_S", 86400, minimum=1, roles=[SIGNALING], help="Longest ban that is made by itself, in seconds"
+)
+if BAN_MAX_S < BAN_S:
+    raise BadVariable("BAN_MAX_S", str(BAN_MAX_S), f"at least BAN_S ({BAN_S})")
+BAN_NEVER = env.networks(
+    "BAN_NEVER",
+    "127.0.0.0/8,::1",
+    roles=(SIGNALING, UI),
+    help="Addresses and networks that are never banned: gateways, monitoring, the other signaling nodes",
 )

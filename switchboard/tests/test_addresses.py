@@ -63,6 +63,7 @@ MORE_PAGES: dict[str, Page] = {
     "dialplan_route_json": Page("dialplan.Route", VIEW, CHANGE, {"text": "{}"}),
     "media_prompt_simple_history": Page("media.Prompt", VIEW, CHANGE, HISTORY),
     "media_prompt_audio": Page("media.Prompt", VIEW),
+    "signaling_ban_simple_history": Page("signaling.Ban", PLATFORM),
     "cdrs_cdr_report": Page("cdrs.CDR", CALLS),
     "cdrs_cdr_export": Page("cdrs.CDR", CALLS),
     "cdrs_cdr_export_csv": Page("cdrs.CDR", CALLS),

@@ -46,10 +46,11 @@ PAGES: dict[str, Page] = {
     "dialplan.Route": Page(VIEW, CHANGE, CHANGE, CHANGE),
     "media.Prompt": Page(VIEW, CHANGE, CHANGE, CHANGE),
     "cdrs.CDR": Page(Permission.VIEW_CDRS, None, None, None),
+    "signaling.Ban": Page(PLATFORM, PLATFORM, PLATFORM, PLATFORM),
     "signaling.Registration": Page(Permission.VIEW_LIVE, None, None, None),
 }
 LABELS = tuple(PAGES)
-VERBS_OF_LISTS = ("delete_selected", "set_new_passwords", "revoke_tokens", "unlock")
+VERBS_OF_LISTS = ("delete_selected", "set_new_passwords", "revoke_tokens", "unlock", "unban")
 """Actions on the rows selected in a list."""
 CLOSED = (302, 403, 404)
 """Answers to who may not: back to the index, refused, or not there."""

@@ -73,6 +73,11 @@ OPERATIONS: dict[str, Operation] = {
     "DELETE tokens/{id}": Operation(TOKENS, "accounts.ApiToken"),
     "GET registrations": Operation(LIVE),
     "GET registrations/{id}": Operation(LIVE, "signaling.Registration"),
+    "GET bans": Operation(PLATFORM),
+    "POST bans": Operation(PLATFORM, body={"network": "203.0.113.8", "reason": "x"}),
+    "GET bans/{id}": Operation(PLATFORM, "signaling.Ban"),
+    "PATCH bans/{id}": Operation(PLATFORM, "signaling.Ban", {"reason": "x"}),
+    "DELETE bans/{id}": Operation(PLATFORM, "signaling.Ban"),
     "GET cdrs": Operation(CALLS),
     "GET cdrs/{id}": Operation(CALLS, "cdrs.CDR"),
 }
@@ -103,7 +108,7 @@ def call(rest: Rest, name: str, world: World, owner: str) -> Answer:
     body = operation.body
     if path in DOCUMENTS:
         return rest(method.lower(), path, body, **({"account": str(account.pk)} if account else {}))
-    if method == "POST" and account is not None and path != "accounts":
+    if method == "POST" and account is not None and path not in ("accounts", "bans"):
         body = {**body, "account": str(account.pk)}
     return rest(method.lower(), path, body)
 

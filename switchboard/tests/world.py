@@ -23,7 +23,7 @@ from accounts.tests.people import People, make_people
 from cdrs.models import CDR
 from dialplan.models import Route
 from media.tests.factories import make_prompt
-from signaling.models import Registration
+from signaling.models import Ban, Registration
 
 MARKS = {"alpha": "mark-of-alpha", "beta": "mark-of-beta"}
 ECHO = [{"type": "echo", "params": {}}]
@@ -39,6 +39,7 @@ WATCHED = (
     "media.PromptUpload",
     "cdrs.CDR",
     "signaling.Registration",
+    "signaling.Ban",
     "accounts.FailedLogin",
     "accounts.RecordedLogin",
 )
@@ -79,6 +80,7 @@ def make_world() -> World:
             "dialplan.Route": Route.objects.create(id="shared", name="Shared", pattern="9", actions=ECHO),
             "media.Prompt": make_prompt("shared"),
             "auth.User": people["nobody"],
+            "signaling.Ban": Ban.objects.create(network="203.0.113.7", reason=" ".join(MARKS.values())),
             "accounts.FailedLogin": FailedLogin.objects.create(username="ghost", failures_since_start=5),
             "accounts.RecordedLogin": RecordedLogin.objects.create(username="ghost"),
         },

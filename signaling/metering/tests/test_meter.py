@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from signaling.bans.blocklist import BlockList
 from signaling.metering.calls import CallMeter
 from signaling.metering.meter import SignalingMeter
 from switchboard.metrics.catalogue import of_role
@@ -32,6 +33,7 @@ def meter_of(node: Any, counter: CallMeter | None = None, **changed: Any) -> Sig
             SimpleNamespace(node_id="m1", healthy=True, active_sessions=4, available_ports=46),
             SimpleNamespace(node_id="m2", healthy=False, active_sessions=0, available_ports=None),
         ],
+        "blocklist": BlockList(),
         "journal": SimpleNamespace(unwritten=1, lost=0, problem=None),
         "writer": SimpleNamespace(backlog=5, problem="CDRs wait in the journal"),
     }

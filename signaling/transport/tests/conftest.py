@@ -5,6 +5,7 @@ import asyncio
 
 import pytest
 
+from signaling.transport.addresses import nobody
 from signaling.transport.config import TransportConfig
 from signaling.transport.manager import TransportManager
 
@@ -35,9 +36,10 @@ async def start():
     """Return a function that starts a manager with some settings changed."""
     managers = []
 
-    async def run(**changes):
+    async def run(refuses=nobody, **changes):
         recorder = Recorder()
-        manager = TransportManager(TransportConfig(**({"bind": "127.0.0.1", "port": 0} | changes)))
+        config = TransportConfig(**({"bind": "127.0.0.1", "port": 0} | changes))
+        manager = TransportManager(config, refuses=refuses)
         manager.on_message = recorder.on_message
         manager.on_connection_lost = recorder.lost.put_nowait
         manager.on_send_failed = recorder.failed.put_nowait

@@ -16,7 +16,14 @@ OWN: dict[str, Any] = {
     "transport": "udp",
     "aor": "sip:1001@acme.test",
 }
-BY_TYPE: dict[str, Any] = {"str": "text", "int": 7, "Count": 7, "Seconds": 1.5, "Time": 1_700_000_000.25}
+BY_TYPE: dict[str, Any] = {
+    "str": "text",
+    "bool": True,
+    "int": 7,
+    "Count": 7,
+    "Seconds": 1.5,
+    "Time": 1_700_000_000.25,
+}
 
 
 def sample(event_type: str, **given: Any) -> Event:

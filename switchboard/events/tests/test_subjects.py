@@ -17,6 +17,7 @@ from switchboard.events.tests.samples import sample
         ("registration.registered", "switchboard.registrations.sip:1001@acme%2Etest.registered"),
         ("session.started", "switchboard.sessions.text.started"),
         ("rtpmanager.down", "switchboard.rtpmanagers.text.down"),
+        ("ban.begun", "switchboard.bans.text.begun"),
     ],
 )
 def test_each_kind_of_event_has_its_subject(event_type, subject):
