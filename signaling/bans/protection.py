@@ -14,7 +14,7 @@ from signaling.bans.warden import Warden
 from signaling.bans.watched_guard import WatchedGuard
 from signaling.guard import MemoryGuard
 from signaling.location import Location
-from signaling.transport.addresses import is_own
+from signaling.transport.addresses import is_loopback, is_own
 from switchboard.events import EventBus
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Protection:
         self.blocklist = BlockList(config.never_banned)
         self.warden = Warden(config.warden)
         self.keeper = BanKeeper(
-            BanRows(), self.blocklist, self.warden, config.bans, wall=time.time, is_own=is_own
+            BanRows(), self.blocklist, self.warden, config.bans, wall=time.time, is_own=_is_this_machine
         )
         announcer = BanAnnouncer(bus)
         self.keeper.on_begun.append(announcer.begun)
@@ -50,3 +50,8 @@ class Protection:
         """End what a banned source has on a node."""
         enforcement = Enforcement(self.blocklist, node.transport, self._location, node)
         self.keeper.on_begun.append(enforcement.begun)
+
+
+def _is_this_machine(ip: str) -> bool:
+    """Whether an address is this machine's own in the network; of loopback the setting of what is never banned tells."""
+    return not is_loopback(ip) and is_own(ip)
