@@ -178,6 +178,7 @@ def main() -> None:
     users = {user.extension: str(user.pk) for user in account.users.all()}
     _register(account)
     _edit(login)
+    _ban(login)
     _let_in(login, account)
     print(json.dumps({"account_id": str(account.pk), "user_ids": users}))
 
@@ -193,6 +194,38 @@ def _register(account: Any) -> None:
         stored = {name: row[name] for name in (*columns, "expires_at")}
         number = row["aor"].removeprefix("sip:").partition("@")[0]
         Registration.objects.create(**stored, user=users[number], call_id=number, cseq=1, node_id="east")
+
+
+def _ban(login: Any) -> None:
+    """Store bans of every kind; the one by hand was changed since."""
+    from django.utils import timezone
+
+    from signaling.models import Ban
+
+    now = timezone.now()
+    by_itself = (
+        ("192.0.2.77", "50 failed logins within 41 s", 9_000, 600, "sip-1", 1, 31_204),
+        ("198.51.100.23", "50 failed logins within 38 s", 240, 4800, "sip-1", 4, 182_340),
+        ("2001:db8:66:7::/64", "50 failed logins within 8 minutes", 30, 600, "sip-2", 1, 412),
+    )
+    for network, reason, ago_s, lasts_s, node, offences, refused in by_itself:
+        begun = now - timedelta(seconds=ago_s)
+        Ban.objects.create(
+            network=network,
+            reason=reason,
+            origin="automatic",
+            banned_by=node,
+            banned_at=begun,
+            expires_at=begun + timedelta(seconds=lasts_s),
+            offences=offences,
+            refused=refused,
+            last_refused_at=now,
+        )
+    ban: Any = Ban(network="203.0.113.0/24", reason="Toll fraud", banned_by=login.username, refused=9_120)
+    for more in ("", ", as the carrier says"):
+        ban.reason += more
+        ban._history_user = login
+        ban.save()
 
 
 def _edit(login: Any) -> None:

@@ -59,7 +59,7 @@ class BanAdmin(HistoryAdmin, PlatformAdmin):
     list_filter = (StateFilter, "origin")
     list_per_page = 50
     search_fields = ("network", "reason", "banned_by")
-    search_help_text = "Any address, a network, a word of the reason, or who banned it"
+    search_help_text = "Address, network or reason"
     actions = ("unban",)
     readonly_fields = ("until", "since", "by", "offences", "kept_out", "last_refused_at")
 
@@ -125,7 +125,7 @@ class BanAdmin(HistoryAdmin, PlatformAdmin):
     def until(self, ban: Ban) -> SafeString | str:
         """Return when it ends, in words."""
         if ban.expires_at is None:
-            return "until it is lifted"
+            return "it is lifted"
         when = date_format(timezone.localtime(ban.expires_at), "DATETIME_FORMAT")
         return format_html(_NO_WRAP, when, _left(ban.expires_at, when))
 
@@ -138,7 +138,7 @@ class BanAdmin(HistoryAdmin, PlatformAdmin):
     @admin.display(description="By", ordering="banned_by")
     def by(self, ban: Ban) -> str:
         """Return who decided it."""
-        return f"itself, on {ban.banned_by}" if ban.origin == Origin.AUTOMATIC else ban.banned_by
+        return f"{ban.banned_by}, by itself" if ban.origin == Origin.AUTOMATIC else ban.banned_by
 
     @admin.display(description="Refused", ordering="refused")
     def kept_out(self, ban: Ban) -> str:

@@ -37,9 +37,9 @@ def test_the_list_says_who_why_until_when_and_by_whom(admin_client):
     make_ban(origin=Origin.AUTOMATIC, expires_at=in_an_hour, refused=12345)
     make_ban("198.51.100.0/24", banned_by="root", reason="<b>noise</b>")
     page = page_of(admin_client)
-    for text in (IP, "a reason", "60 min more", "itself, on sip-1", "12\u202f345", "Unban"):
+    for text in (IP, "a reason", "60 min more", "sip-1, by itself", "12\u202f345", "Unban"):
         assert text in page
-    for text in ("198.51.100.0/24", "until it is lifted", "&lt;b&gt;noise"):
+    for text in ("198.51.100.0/24", "it is lifted", "&lt;b&gt;noise"):
         assert text in page
 
 
@@ -103,6 +103,18 @@ def test_a_source_is_unbanned_from_the_list_and_that_is_kept(admin_client, admin
     assert not Ban.objects.exists()
     gone = Ban.history.latest()
     assert (gone.history_type, gone.history_user, gone.network) == ("-", admin_user, IP)
+
+
+def test_the_button_of_a_ban_asks_in_words_and_then_unbans(admin_client):
+    ban = make_ban()
+    address = reverse("admin:signaling_ban_delete", args=[ban.pk])
+    assert address in page_of(admin_client)
+    asked = admin_client.get(address).content.decode()
+    assert "Unban <span" in asked
+    assert "a reason" in asked
+    assert Ban.objects.exists()
+    assert admin_client.post(address, {"post": "yes"}).status_code == 302
+    assert not Ban.objects.exists()
 
 
 def test_an_old_version_is_shown_and_not_restored(admin_client):
