@@ -29,7 +29,13 @@ def parse_network(text: str) -> Network:
     """
     word = text.strip()
     address, slash, length = word.partition("/")
-    plain = plain_ip(address.strip("[]"))
+    address = address.strip("[]")
+    plain = plain_ip(address)
+    if slash and plain != address:
+        # An IPv4 network that is written as IPv6 is that much shorter.
+        plain, length = (
+            (plain, str(int(length) - 96)) if length.isdigit() and int(length) >= 96 else (address, length)
+        )
     try:
         return ipaddress.ip_network(f"{plain}{slash}{length}")
     except ValueError as error:
