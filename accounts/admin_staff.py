@@ -154,6 +154,7 @@ def _kept(login: User, traces: Traces) -> str:
 class MembershipAdmin(HistoryAdmin, PlatformAdmin):
     """Who works for which account, in which role."""
 
+    empty_text = "A membership lets somebody who logs in work for an account: as its admin, as operator, or to look on."
     list_display = ("user", "account", "role", "created_at")
     list_editable = ("role",)
     list_filter = ("role", ("account", admin.RelatedOnlyFieldListFilter))

@@ -30,6 +30,9 @@ REFRESH_S = 2
 class PromptAdmin(HistoryAdmin, TenantAdmin):
     """Prompts: sounds that routes play by name."""
 
+    empty_text = (
+        "A prompt is a sound with a name, uploaded as WAV, MP3, Ogg or FLAC. Routes play it by that name."
+    )
     shared_rows = True
     form = PromptForm
     list_display = ("name", "scope", "sound", "length", "state")

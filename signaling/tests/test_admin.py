@@ -63,5 +63,5 @@ def test_the_list_takes_the_same_few_queries_for_many_rows(
     for number in range(9):
         register(number)
     admin_client.get(reverse(LIST))
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         assert admin_client.get(reverse(LIST)).status_code == 200
