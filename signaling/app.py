@@ -226,6 +226,7 @@ class SignalingApp:
         self._guard, self._watched_guard = guard, watched
         if self.sharing is not None:
             guard.on_refused = self._look_for_home
+            self.sharing.on_node = self.bans.warden.spare
         self._housekeeper: asyncio.TimerHandle | None = None
         self.directory.on_change.append(self._configuration_changed)
         announce_bindings(self.location, self.bus)

@@ -22,6 +22,7 @@ V = TypeVar("V")
 MAX_SOURCES = 50_000
 MAX_TRUSTED = 300_000
 MAX_CONNECTIONS = 50_000
+MAX_NODES = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,7 @@ class Warden:
         self._counts: dict[str, _Count] = {}
         self._trusted: dict[str, float] = {}
         self._unanswered: dict[int, int] = {}
+        self._nodes: dict[str, None] = {}
 
     def challenged(self, flow: Flow, now: float) -> None:
         """Count a challenge to a request without credentials."""
@@ -100,6 +102,10 @@ class Warden:
         source = source_group(ip)
         _put(self._trusted, source, now + self._config.trust_s, MAX_TRUSTED)
 
+    def spare(self, ip: str) -> None:
+        """Never report an address: another node is there, which passes on what phones send to it."""
+        _put(self._nodes, source_group(ip), None, MAX_NODES)
+
     def closed(self, flow: Flow, now: float) -> None:
         """Take the end of a connection; challenges that it leaves unanswered are one failure."""
         if self._unanswered.pop(flow.connection, 0):
@@ -124,6 +130,8 @@ class Warden:
         if not limit:
             return
         source = source_group(flow.remote[0])
+        if source in self._nodes:
+            return
         count = self._counts.get(source)
         if count is None or now - count.since > self._config.window_s:
             count = _Count(now)
@@ -144,7 +152,9 @@ class Warden:
 
 def _put(table: dict[K, V], key: K, value: V, limit: int) -> None:
     """Set a key, which so is the youngest; the oldest gives way when there are too many."""
-    if table.pop(key, None) is None and len(table) >= limit:
+    if key in table:
+        del table[key]
+    elif len(table) >= limit:
         del table[next(iter(table))]
     table[key] = value
 

@@ -57,6 +57,8 @@ class NodeSharing:
         self._config = config
         self._transport = transport
         self._routes = RouteTexts(config.secret, boot_id=uuid.uuid4().hex[:8])
+        self.on_node: Callable[[str], None] | None = None
+        """Called with the address of another node whenever phones are called through it."""
         self._looking: dict[str, asyncio.Task[None]] = {}
         self.limits = SharedLimits(self.link, now=now)
         self.relay = Relay(location, transport, self._routes, now=now, limits=limits)
@@ -104,6 +106,9 @@ class NodeSharing:
     async def phones(self, user: UserInfo, account: AccountInfo) -> list[Destination]:
         """Return the phones of a user that are registered at other nodes."""
         found = await self._location.elsewhere(user.id, aor_of(user, account))
+        if self.on_node is not None:
+            for phone in found:
+                self.on_node(phone.node_ip)
         return [
             Destination(
                 address=PhoneAddress(

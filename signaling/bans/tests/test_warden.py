@@ -79,6 +79,14 @@ def test_a_source_where_a_user_is_at_home_is_spared_and_that_is_said_once_a_wind
     assert [source for source, _ in warden.banned] == ["203.0.113.7"]
 
 
+def test_another_node_is_never_reported():
+    warden = Watched(failures=5)
+    warden.spare("203.0.113.7")
+    for _ in range(50):
+        warden.failed(udp(), NOW, proven=True)
+    assert warden.banned == warden.spared == []
+
+
 def test_challenges_that_are_answered_in_time_are_no_probes():
     warden = Watched(failures=5, unanswered=3)
     for _ in range(100):
@@ -138,7 +146,7 @@ def test_after_a_report_it_counts_anew():
 
 
 def test_memory_is_bounded_whatever_comes(monkeypatch):
-    for limit in ("MAX_SOURCES", "MAX_TRUSTED", "MAX_CONNECTIONS"):
+    for limit in ("MAX_SOURCES", "MAX_TRUSTED", "MAX_CONNECTIONS", "MAX_NODES"):
         monkeypatch.setattr(module, limit, 10)
     warden = Watched(failures=5)
     for number in range(500):
@@ -146,7 +154,9 @@ def test_memory_is_bounded_whatever_comes(monkeypatch):
         warden.failed(udp(ip), NOW, proven=True)
         warden.trust(ip, NOW)
         warden.challenged(tcp(number + 1, ip), NOW)
-    assert max(map(len, (warden._counts, warden._trusted, warden._unanswered))) == 10
+        warden.spare(f"10.1.{number // 250}.{number % 250}")
+    tables = (warden._counts, warden._trusted, warden._unanswered, warden._nodes)
+    assert {len(table) for table in tables} == {10}
 
 
 @given(st.lists(st.floats(0, 50), min_size=1, max_size=200), st.integers(1, 30))
