@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -107,9 +108,21 @@ class FailedLoginAdmin(ReadOnlyAdmin):
     @admin.action(description="Unlock", permissions=["delete"])
     def unlock(self, request: HttpRequest, queryset: QuerySet[FailedLogin]) -> None:
         """Forget the failures."""
-        count = len(queryset)
-        queryset.delete()
-        self.message_user(request, f"Unlocked: {count}.", messages.SUCCESS)
+        names = {(row.username, row.ip_address) for row in queryset}
+        _forget(names)
+        self.message_user(request, f"Unlocked: {len(names)}.", messages.SUCCESS)
+
+    def delete_model(self, request: HttpRequest, obj: FailedLogin) -> None:
+        _forget({(obj.username, obj.ip_address)})
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[FailedLogin]) -> None:
+        _forget({(row.username, row.ip_address) for row in queryset})
+
+
+def _forget(names: Iterable[tuple[str | None, str | None]]) -> None:
+    """Delete the failures of names at addresses with every browser: they count together."""
+    for username, address in names:
+        FailedLogin.objects.filter(username=username, ip_address=address).delete()
 
 
 @admin.register(RecordedLogin)
