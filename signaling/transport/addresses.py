@@ -40,6 +40,12 @@ def is_loopback(ip: str) -> bool:
     return address is not None and address.is_loopback
 
 
+def is_link_local(ip: str) -> bool:
+    """Whether `ip` is an address that is meant on one link alone."""
+    address = parse_ip(ip)
+    return address is not None and address.is_link_local
+
+
 def route_source(ip: str) -> str | None:
     """Return the address that packets to `ip` leave from, None when there is no route."""
     family = socket.AF_INET6 if ":" in ip else socket.AF_INET
@@ -85,7 +91,7 @@ def check_target(ip: str, port: int, *, peer_ip: str, listening: tuple[str, int]
         ip: the numeric target.
         port: its port.
         peer_ip: who asked for it. A peer on this machine may name this machine's addresses, loopback included;
-            nobody else may.
+            nobody else may. Nor may anybody name a link-local address but who asks from one (RFC 3927 2.7).
         listening: the server's own (bind address, port), refused to everybody: a request sent there loops.
 
     Raises:
@@ -101,7 +107,7 @@ def check_target(ip: str, port: int, *, peer_ip: str, listening: tuple[str, int]
         raise TargetRefused(ip, port, "unspecified address")
     if address.is_multicast or address == _BROADCAST:
         raise TargetRefused(ip, port, "multicast or broadcast")
-    if address.is_link_local and address.version == 4:
+    if address.is_link_local and not is_link_local(peer_ip):
         raise TargetRefused(ip, port, "link-local address")
     own = is_own(str(address))
     if own and not is_own(peer_ip):

@@ -13,7 +13,7 @@ class TransportConfig:
     """Addresses and limits of the SIP sockets."""
 
     bind: str = "0.0.0.0"  # noqa: S104
-    """Address that UDP and TCP bind; `::` serves IPv6 alone."""
+    """Address that UDP and TCP bind; `::` serves IPv4 as well, by sockets of its own."""
     port: int = 5060
     """Port of both; 0 takes a free one (tests)."""
     advertise: str = ""
@@ -38,3 +38,8 @@ class TransportConfig:
     """Time for all DNS queries of one name together."""
     dns_cache_entries: int = 1024
     """Most names kept."""
+
+    @property
+    def binds(self) -> tuple[str, ...]:
+        """The addresses to bind, each by a socket of its own: no IPv4 address is ever written as an IPv6 one."""
+        return ("::", "0.0.0.0") if self.bind == "::" else (self.bind,)  # noqa: S104

@@ -41,7 +41,7 @@ def _ignore_message(data: bytes, flow: Flow) -> None:
 
 
 class TransportManager:
-    """UDP and TCP on one port, and the resolver.
+    """UDP and TCP on one port, of one address family or of both, and the resolver.
 
     The callbacks are attributes and may be set until `start`.
 
@@ -71,8 +71,11 @@ class TransportManager:
         self.refuses = refuses
         self._resolver = resolver or Resolver(config)
         self._udp: UdpTransport | None = None
+        self._udp_v4: UdpTransport | None = None
+        """Beside `_udp` when that serves IPv6 and both families are served."""
         self._tcp: TcpTransport | None = None
-        self._primary = ""
+        self._primary: dict[bool, str] = {}
+        """By whether it is that of IPv6."""
         self._primary_until = 0.0
 
     async def start(self) -> None:
@@ -91,24 +94,34 @@ class TransportManager:
         logger.info("SIP listens on %s:%d, UDP and TCP", *self.local)
 
     async def _open(self) -> None:
-        udp = UdpTransport(self._config, self.on_message, self.on_send_failed, self.refuses)
-        udp.open()
+        port = self._config.port
+        opened: list[UdpTransport] = []
         tcp = TcpTransport(
             self._config, self.on_message, self.on_connection_lost, self.on_send_failed, self.refuses
         )
         try:
-            await tcp.open(udp.local[1])
+            for bind in self._config.binds:
+                udp = UdpTransport(
+                    self._config, (bind, port), self.on_message, self.on_send_failed, self.refuses
+                )
+                udp.open()
+                opened.append(udp)
+                port = udp.local[1]
+            await tcp.open(port)
         except BaseException:
-            udp.close()
+            for udp in opened:
+                udp.close()
             raise
-        self._udp, self._tcp = udp, tcp
+        self._udp, self._tcp = opened[0], tcp
+        self._udp_v4 = opened[1] if len(opened) > 1 else None
 
     async def stop(self) -> None:
         """Close everything; safe to call twice."""
         if self._tcp is not None:
             await self._tcp.close()
-        if self._udp is not None:
-            self._udp.close()
+        for udp in (self._udp, self._udp_v4):
+            if udp is not None:
+                udp.close()
 
     @property
     def local(self) -> tuple[str, int]:
@@ -123,7 +136,8 @@ class TransportManager:
     def send(self, data: bytes, flow: Flow) -> None:
         """Send bytes along `flow`; failures come back through `on_send_failed`."""
         if flow.transport == "udp" and self._udp is not None:
-            self._udp.send(data, flow)
+            v4 = self._udp_v4
+            (self._udp if v4 is None or ":" in flow.remote[0] else v4).send(data, flow)
         elif flow.transport == "tcp" and self._tcp is not None:
             self._tcp.send(data, flow)
         else:
@@ -140,7 +154,9 @@ class TransportManager:
 
     def flow_to(self, target: Target) -> Flow:
         """Return the flow that leads to a resolved target."""
-        return Flow(target.transport, (target.ip, target.port), self.local, 0)
+        v4 = self._udp_v4
+        local = self.local if v4 is None or ":" in target.ip else v4.local
+        return Flow(target.transport, (target.ip, target.port), local, 0)
 
     async def resolve(self, uri: SipUri) -> list[Target]:
         """Return the targets of a URI, the best first; raise ResolveError when there is none (RFC 3263)."""
@@ -153,14 +169,20 @@ class TransportManager:
     def advertised(self, remote_ip: str, transport: str) -> tuple[str, int]:
         """Return (host, port) for Via and Contact towards `remote_ip`; IPv6 without brackets."""
         host, port = self.local
-        if self._config.advertise:
-            return self._config.advertise, port
+        advertise, ipv6 = self._config.advertise, ":" in remote_ip
+        if advertise and (self._udp_v4 is None or (":" in advertise) is ipv6):
+            return advertise, port
         if is_loopback(remote_ip):
-            return ("::1" if ":" in remote_ip else "127.0.0.1"), port
+            return ("::1" if ipv6 else "127.0.0.1"), port
         if host not in ("0.0.0.0", "::"):  # noqa: S104
             return host, port
+        if self._udp_v4 is None:
+            ipv6 = ":" in host
         now = asyncio.get_running_loop().time()
         if now >= self._primary_until:
-            self._primary = primary_address(ipv6=":" in host)
+            self._primary.clear()
             self._primary_until = now + PRIMARY_ADDRESS_S
-        return self._primary, port
+        primary = self._primary.get(ipv6)
+        if primary is None:
+            primary = self._primary[ipv6] = primary_address(ipv6=ipv6)
+        return primary, port

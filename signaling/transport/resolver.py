@@ -60,6 +60,14 @@ class _Cached(NamedTuple):
     targets: tuple[Target, ...]
 
 
+class _Family(NamedTuple):
+    kind: str
+    family: socket.AddressFamily
+
+
+A, AAAA = _Family("A", socket.AF_INET), _Family("AAAA", socket.AF_INET6)
+
+
 class Resolver:
     """Resolves SIP URIs to targets.
 
@@ -80,7 +88,7 @@ class Resolver:
     ) -> None:
         self._timeout_s = config.dns_timeout_s
         self._cache_entries = config.dns_cache_entries
-        self._ipv6 = ":" in config.bind
+        self._families = [AAAA if ":" in bind else A for bind in reversed(config.binds)]
         self._dns = dns_resolver or _system_resolver()
         self._clock = clock
         self._draw = draw
@@ -113,7 +121,7 @@ class Resolver:
         transport = question.transport or "udp"
         host = question.host
         if host == "localhost":
-            host = "::1" if self._ipv6 else "127.0.0.1"
+            host = "127.0.0.1" if A in self._families else "::1"
         return [Target(transport, str(parse_ip(host)), question.port or DEFAULT_PORTS[transport])]
 
     def _from_cache(self, question: Question) -> tuple[Target, ...] | None:
@@ -186,11 +194,12 @@ class Resolver:
         """Return the targets of the address records of `host`, from DNS or else from the system."""
         transport = transport or "udp"
         port = port or DEFAULT_PORTS[transport]
-        found = await self._query(host, "AAAA" if self._ipv6 else "A")
-        ips: Iterable[str] = [r.address for r in found.records]  # type: ignore[attr-defined]
+        answers = await asyncio.gather(*(self._query(host, family.kind) for family in self._families))
+        ips: Iterable[str] = [r.address for found in answers for r in found.records]  # type: ignore[attr-defined]
         if not ips:
             ips = await self._system_addresses(host)
-        return tuple(Target(transport, ip, port) for ip in ips), found.ttl_s, found.failed
+        ttl_s = min((found.ttl_s for found in answers if found.records), default=answers[0].ttl_s)
+        return tuple(Target(transport, ip, port) for ip in ips), ttl_s, any(found.failed for found in answers)
 
     async def _query(self, name: str, kind: str) -> _Found:
         try:
@@ -204,7 +213,7 @@ class Resolver:
         return _Found(tuple(answer), ttl_s)
 
     async def _system_addresses(self, host: str) -> list[str]:
-        family = socket.AF_INET6 if self._ipv6 else socket.AF_INET
+        family = self._families[0].family if len(self._families) == 1 else socket.AF_UNSPEC
         try:
             async with asyncio.timeout(self._timeout_s):
                 found = await asyncio.get_running_loop().getaddrinfo(

@@ -60,7 +60,7 @@ class TcpTransport:
         self._on_connection_lost = on_connection_lost
         self._on_send_failed = on_send_failed
         self._loop = asyncio.get_running_loop()
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._connections: dict[int, SipConnection] = {}
         # Accepted connections that may be closed to make room, the first to go first.
         self._unproven: dict[int, SipConnection] = {}
@@ -78,26 +78,36 @@ class TcpTransport:
 
     async def open(self, port: int) -> None:
         """Listen on `port`; raise ListenError when that cannot be."""
-        config = self._config
-        sock = _listening_socket(config.bind, port)
-        self._server = await self._loop.create_server(
-            lambda: self._new_connection(opened=False), sock=sock, backlog=BACKLOG
-        )
-        self.local = (config.bind, sock.getsockname()[1])
+        for bind in self._config.binds:
+            try:
+                sock = _listening_socket(bind, port)
+            except ListenError:
+                self._stop_listening()
+                raise
+            server = await self._loop.create_server(
+                lambda: self._new_connection(opened=False), sock=sock, backlog=BACKLOG
+            )
+            self._servers.append(server)
+            port = sock.getsockname()[1]
+        self.local = (self._config.bind, port)
         self._sweep()
 
     async def close(self) -> None:
         """Stop listening and close every connection after what was written has left."""
         if self._sweeper is not None:
             self._sweeper.cancel()
-        if self._server is not None:
-            self._server.close()
+        self._stop_listening()
         await self._outbox.close()
         for connection in list(self._connections.values()):
             connection.close()
         await asyncio.sleep(0)
         for connection in list(self._connections.values()):
             connection.abort("stopping")
+
+    def _stop_listening(self) -> None:
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
 
     def __len__(self) -> int:
         return len(self._connections)
@@ -224,7 +234,10 @@ class TcpTransport:
 
 def _listening_socket(bind: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in bind else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise ListenError(bind, port, "tcp", error) from error
     try:
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SIP over UDP: one socket for everything (RFC 3261 18.2.1, RFC 3581).
+"""SIP over UDP: one socket for all peers of an address family (RFC 3261 18.2.1, RFC 3581).
 
 Knows no SIP beyond telling a keep-alive from a message. A reader of its own rather than a DatagramProtocol: it
 costs the same CPU per datagram on uvloop (bench: within 3 %), reports send errors with their destination and
@@ -36,7 +36,8 @@ class UdpTransport:
     """One bound UDP socket on the running loop.
 
     Args:
-        config: addresses and buffer size.
+        config: buffer size.
+        address: what to bind; port 0 takes a free one.
         on_message: called with each datagram and its flow.
         on_send_failed: called from the loop, never from within `send`, when the kernel refuses a datagram.
         refuses: tells of an address that nothing is read from it; asked first, for each datagram.
@@ -45,6 +46,7 @@ class UdpTransport:
     def __init__(
         self,
         config: TransportConfig,
+        address: tuple[str, int],
         on_message: Callable[[bytes, Flow], None],
         on_send_failed: Callable[[Flow], None],
         refuses: Callable[[str], bool] = nobody,
@@ -55,7 +57,7 @@ class UdpTransport:
         self._on_send_failed = on_send_failed
         self._socket: socket.socket | None = None
         self._loop = asyncio.get_running_loop()
-        self.local: tuple[str, int] = (config.bind, config.port)
+        self.local = address
         self._turn = 0
         self._is_busy = False
         """Whether there was more than one datagram when that was last looked at."""
@@ -64,18 +66,21 @@ class UdpTransport:
 
     def open(self) -> None:
         """Bind and start to read; raise ListenError when that cannot be."""
-        config = self._config
-        family = socket.AF_INET6 if ":" in config.bind else socket.AF_INET
-        sock = socket.socket(family, socket.SOCK_DGRAM)
+        config, (bind, port) = self._config, self.local
+        family = socket.AF_INET6 if ":" in bind else socket.AF_INET
+        try:
+            sock = socket.socket(family, socket.SOCK_DGRAM)
+        except OSError as error:
+            raise ListenError(bind, port, "udp", error) from error
         try:
             sock.setblocking(False)
             if family == socket.AF_INET6:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, config.udp_receive_buffer_bytes)
-            sock.bind((config.bind, config.port))
+            sock.bind((bind, port))
         except OSError as error:
             sock.close()
-            raise ListenError(config.bind, config.port, "udp", error) from error
+            raise ListenError(bind, port, "udp", error) from error
         self._socket = sock
         self.local = sock.getsockname()[:2]
         self._loop.add_reader(sock, self._read)

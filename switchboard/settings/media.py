@@ -4,6 +4,7 @@
 from switchboard.addresses import is_url
 from switchboard.env import BadVariable
 from switchboard.settings.base import BASE_DIR, HOSTNAME, RTPMANAGER, SIGNALING, UI, env
+from switchboard.settings.sip import SIP_BIND
 
 GRPC_PORT = env.port("GRPC_PORT", 9090, roles=[RTPMANAGER], help="gRPC listen port")
 GRPC_BIND = env.address("GRPC_BIND", "0.0.0.0", roles=[RTPMANAGER], help="Address gRPC binds")  # noqa: S104
@@ -30,7 +31,12 @@ GRPC_TLS_CA = env.path(
 )
 if (GRPC_TLS_CERT is None) != (GRPC_TLS_KEY is None):
     raise BadVariable("GRPC_TLS_CERT", str(GRPC_TLS_CERT or ""), "both or neither of it and GRPC_TLS_KEY")
-RTP_BIND = env.address("RTP_BIND", "0.0.0.0", roles=[RTPMANAGER], help="Address the RTP sockets bind")  # noqa: S104
+RTP_BIND = env.address(
+    "RTP_BIND",
+    "::" if SIP_BIND == "::" else "0.0.0.0",  # noqa: S104
+    roles=[RTPMANAGER],
+    help="Address the RTP sockets bind; `::` serves IPv6 and IPv4, and is the default when BIND is `::`",
+)
 RTP_PORT_MIN = env.port("RTP_PORT_MIN", 10000, roles=[RTPMANAGER], help="First port for RTP and RTCP")
 RTP_PORT_MAX = env.port(
     "RTP_PORT_MAX", 10100, roles=[RTPMANAGER], help="Last port for RTP and RTCP, included"

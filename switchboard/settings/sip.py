@@ -7,7 +7,9 @@ from switchboard.settings.base import RTPMANAGER, SIGNALING, UI, env
 # --- SIP ----------------------------------------------------------------------------------------------------------
 
 SIP_PORT = env.port("PORT", 5060, roles=[SIGNALING], help="SIP listen port, UDP and TCP")
-SIP_BIND = env.address("BIND", "0.0.0.0", roles=[SIGNALING], help="Address the SIP listener binds")  # noqa: S104
+SIP_BIND = env.address(
+    "BIND", "0.0.0.0", roles=[SIGNALING], help="Address the SIP listener binds; `::` serves IPv6 and IPv4"
+)  # noqa: S104
 ADVERTISE = env.address(
     "ADVERTISE",
     "",

@@ -98,11 +98,52 @@ def test_it_refuses_where_audio_must_not_go(remote, signaling_ip, detail):
     assert caught.value.reason is Reason.REFUSED_ADDRESS
 
 
-def test_an_ipv6_node_refuses_ipv4_and_unspecified_addresses():
-    for address in (PHONE, "::", "ff02::1", "::1"):
+@pytest.mark.parametrize(
+    ("arguments", "signaling_ip", "expected"),
+    [
+        ({}, PHONE, "192.0.2.1"),
+        ({}, "2001:db8::7", "2001:db8::1"),
+        ({}, "127.0.0.1", "127.0.0.1"),
+        ({}, "::ffff:127.0.0.1", "127.0.0.1"),
+        ({}, "::1", "::1"),
+        ({"advertise": "203.0.113.5"}, PHONE, "203.0.113.5"),
+        ({"advertise": "203.0.113.5"}, "2001:db8::7", "2001:db8::1"),
+        ({"bind_ip": "2001:db8::1"}, PHONE, "2001:db8::1"),
+    ],
+)
+def test_a_node_of_both_families_writes_each_remote_an_address_of_its_own(arguments, signaling_ip, expected):
+    both = AddressBook(
+        **{"bind_ip": "::", "advertise": "", **arguments},
+        is_own=lambda address: False,
+        primary=lambda family: "192.0.2.1" if family == socket.AF_INET else "2001:db8::1",
+        clock=lambda: 0.0,
+    )
+    assert both.local_for(signaling_ip) == expected
+
+
+def test_a_node_of_both_families_sends_to_both():
+    for address in (PHONE, "2001:db8::7"):
+        book(bind_ip="::").check_remote((address, 40000), "2001:db8::7")
+    for address in ("::", "ff02::1", "::1", "::ffff:198.51.100.10"):
         with pytest.raises(MediaError):
             book(bind_ip="::").check_remote((address, 40000), "2001:db8::7")
-    book(bind_ip="::").check_remote(("2001:db8::7", 40000), "2001:db8::7")
+
+
+def test_a_node_of_one_family_says_how_it_would_have_the_other():
+    with pytest.raises(MediaError, match="no IPv6 media .RTP_BIND=:: serves both"):
+        book().check_remote(("2001:db8::7", 40000), "2001:db8::7")
+    with pytest.raises(MediaError, match="no IPv4 media"):
+        book(bind_ip="2001:db8::1").check_remote((PHONE, 40000), "2001:db8::7")
+
+
+@pytest.mark.parametrize("address", ["169.254.1.9", "fe80::9"])
+def test_a_link_local_address_is_for_who_signals_from_one(address):
+    both = book(bind_ip="::")
+    both.check_remote((address, 40000), "169.254.1.8")
+    both.check_remote((address, 40000), "fe80::8")
+    for signaling_ip in (PHONE, "127.0.0.1", OWN, ""):
+        with pytest.raises(MediaError, match="link-local"):
+            both.check_remote((address, 40000), signaling_ip)
 
 
 def test_it_recognises_the_addresses_of_this_host():
