@@ -18,6 +18,7 @@ from simple_history.models import HistoricalRecords
 from accounts.access import ApiToken, Membership, PasswordHandover
 from accounts.credentials import hash_password
 from accounts.revision import ConfigRevision, RevisionedModel
+from switchboard.addresses import DOMAIN
 
 __all__ = [
     "Account",
@@ -32,7 +33,7 @@ if apps.is_installed("axes"):
     import_module("accounts.logins")
 
 validate_domain = RegexValidator(
-    r"^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*\Z",
+    DOMAIN,
     "Enter a domain name in lower case, such as pbx.example.com.",
 )
 validate_username = RegexValidator(

@@ -4,7 +4,23 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from urllib.parse import urlsplit
+
+DOMAIN = r"^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*\Z"
+"""A domain in lower case (RFC 1123 2.1), or an IPv4 address."""
+
+
+def domain(text: str) -> str:
+    """Return a domain in lower case.
+
+    Raises:
+        ValueError: it is none.
+    """
+    lower = text.lower()
+    if not text.isascii() or re.match(DOMAIN, lower) is None:
+        raise ValueError(text)
+    return lower
 
 
 def split_server(text: str) -> tuple[str, int | None]:

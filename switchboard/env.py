@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, overload
 
+from switchboard.addresses import domain
+
 if TYPE_CHECKING:
     import argparse
 
@@ -220,6 +222,10 @@ class Registry:
 
         accepted = "addresses and networks, such as 192.0.2.7,198.51.100.0/24,2001:db8::/32"
         return self._read(name, default, convert, accepted, help=help, roles=roles)
+
+    def domain(self, name: str, default: str, *, help: str, roles: Iterable[str] = ()) -> str:
+        """Return a domain in lower case."""
+        return self._read(name, default, domain, "a domain, such as pbx.example.com", help=help, roles=roles)
 
     @overload
     def path(self, name: str, default: Path, *, help: str, roles: Iterable[str] = ()) -> Path: ...

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from dialplan.demo import Demo, seed_demo
 from signaling.transport.addresses import primary_address
+from switchboard.addresses import bracketed
 from switchboard.readiness import reachable
 
 
@@ -22,9 +23,9 @@ def shown_hosts(bind: str) -> list[str]:
     """Return the addresses under which a listener is reached: from this machine first, then from the network."""
     here = reachable(bind)
     if here == bind:
-        return [bind]
+        return [bracketed(bind)]
     outside = settings.ADVERTISE or primary_address()
-    return [here] if outside == here else [here, outside]
+    return [bracketed(host) for host in dict.fromkeys((here, outside))]
 
 
 def show(demo: Demo | None, console: Console | None = None) -> None:

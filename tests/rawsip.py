@@ -75,12 +75,14 @@ class Peer:
     def __init__(
         self, server: tuple[str, int], *, ip: str = "127.0.0.1", port: int = 0, tcp: bool = False
     ) -> None:
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM)
+        family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+        self.socket = socket.socket(family, socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM)
         self.socket.bind((ip, port))
         self.socket.settimeout(2.0)
         self.socket.connect(server)
         self.transport = "TCP" if tcp else "UDP"
-        self.ip, self.port = self.socket.getsockname()
+        self.ip, self.port = self.socket.getsockname()[:2]
+        self.host = f"[{self.ip}]" if ":" in self.ip else self.ip
         self.call_id = f"{secrets.token_hex(8)}@{self.ip}"
         self.tag = secrets.token_hex(4)
         self._cseq = 0
@@ -161,7 +163,7 @@ class Peer:
             cseq = self._cseq
         lines = [
             f"{method} {uri} SIP/2.0",
-            f"Via: SIP/2.0/{self.transport} {self.ip}:{self.port};rport;branch={branch or new_branch()}",
+            f"Via: SIP/2.0/{self.transport} {self.host}:{self.port};rport;branch={branch or new_branch()}",
             f"From: {from_}",
             f"To: {to}",
             f"Call-ID: {call_id or self.call_id}",
@@ -174,7 +176,7 @@ class Peer:
 
     def contact(self, user: str) -> str:
         """Return a Contact header line that names this socket."""
-        return f"Contact: <sip:{user}@{self.ip}:{self.port};transport={self.transport.lower()}>"
+        return f"Contact: <sip:{user}@{self.host}:{self.port};transport={self.transport.lower()}>"
 
     def register_request(
         self, phone: Phone, *extra: str, contact: str | None = None, **kwargs: object
@@ -280,8 +282,9 @@ class Peer:
     ) -> str:
         """Return a session description for an audio port of this peer."""
         ip, port = ip or self.ip, port or self.port + 2
+        kind = "IP6" if ":" in ip else "IP4"
         return (
-            f"v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n"
+            f"v=0\r\no=- 1 1 IN {kind} {ip}\r\ns=-\r\nc=IN {kind} {ip}\r\nt=0 0\r\n"
             f"m=audio {port} RTP/AVP {payloads}\r\na=rtpmap:0 PCMU/8000\r\na={mode}\r\n"
         )
 

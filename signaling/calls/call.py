@@ -285,6 +285,7 @@ class Call:
         except CallOver as over:
             ending = over.ending
         except MediaRefused as refused:
+            self.log.warning("call.media_refused", detail=refused.detail)
             self.failure = refused.failure
             ending = Ending(refused.failure.reason, HangupBy.SYSTEM)
         except Exception:

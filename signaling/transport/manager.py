@@ -91,7 +91,8 @@ class TransportManager:
                     raise
             else:
                 break
-        logger.info("SIP listens on %s:%d, UDP and TCP", *self.local)
+        host, port = self.local
+        logger.info("SIP listens on %s:%d, UDP and TCP", f"[{host}]" if ":" in host else host, port)
 
     async def _open(self) -> None:
         port = self._config.port

@@ -55,7 +55,9 @@ def advertised(settings: Any) -> Iterator[Finding]:
     if not bound.is_unspecified:
         yield fine(name, f"{bound}: BIND names it, and ADVERTISE is unset")
         return
-    primary = primary_address(socket.AF_INET if bound.version == 4 else socket.AF_INET6)
+    primary = primary_address(socket.AF_INET)
+    if bound.version == 6 and ipaddress.ip_address(primary).is_loopback:
+        primary = primary_address(socket.AF_INET6)
     if ipaddress.ip_address(primary).is_loopback:
         yield warning(
             name,

@@ -8,8 +8,11 @@ from switchboard.settings.base import RTPMANAGER, SIGNALING, UI, env
 
 SIP_PORT = env.port("PORT", 5060, roles=[SIGNALING], help="SIP listen port, UDP and TCP")
 SIP_BIND = env.address(
-    "BIND", "0.0.0.0", roles=[SIGNALING], help="Address the SIP listener binds; `::` serves IPv6 and IPv4"
-)  # noqa: S104
+    "BIND",
+    "0.0.0.0",  # noqa: S104
+    roles=[SIGNALING],
+    help="Address the SIP listener binds; `::` serves IPv6 and IPv4",
+)
 ADVERTISE = env.address(
     "ADVERTISE",
     "",
@@ -17,7 +20,7 @@ ADVERTISE = env.address(
     help="Address put into Via, Contact and SDP when it differs from the bound one (NAT); "
     "unset: the loopback address towards loopback peers, the primary interface's towards all others",
 )
-DEFAULT_DOMAIN = env.text(
+DEFAULT_DOMAIN = env.domain(
     "DEFAULT_DOMAIN",
     "switchboard.local",
     roles=[SIGNALING],

@@ -142,3 +142,17 @@ def test_an_address_and_port_take_no_name():
     assert Registry({"A": "10.0.0.1:5060"}).host_port("A", numeric=True, help="") == ("10.0.0.1", 5060)
     with pytest.raises(BadVariable, match="address:port"):
         Registry({"A": "host:5060"}).host_port("A", numeric=True, help="")
+
+
+@pytest.mark.parametrize("raw", ["pbx.example.com", "PBX.Example.com", "switchboard", "192.0.2.7", "a-b.c1"])
+def test_a_domain_is_read_in_lower_case(raw):
+    assert Registry({"D": raw}).domain("D", "x", help="") == raw.lower()
+
+
+@pytest.mark.parametrize(
+    "raw", ["a b", "-a.example", "a..example", "a.example/", "sip:a", "a@b", "bücher.example"]
+)
+def test_what_is_no_domain_is_refused_in_one_line(raw):
+    with pytest.raises(BadVariable) as caught:
+        Registry({"D": raw}).domain("D", "x", help="")
+    assert str(caught.value) == f"D={raw!r} is not accepted: expected a domain, such as pbx.example.com"

@@ -32,7 +32,7 @@ class RtpSocket:
     @classmethod
     def open(cls, ip: str = "127.0.0.1", port: int = 0) -> RtpSocket:
         """Bind a socket."""
-        end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        end = socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET, socket.SOCK_DGRAM)
         end.bind((ip, port))
         end.setblocking(False)
         return cls(end)
@@ -60,7 +60,7 @@ class RtpSocket:
 
 def media_address(sdp: str) -> tuple[str, int]:
     """Return where a session description wants its audio."""
-    address = re.search(r"c=IN IP4 (\S+)", sdp)
+    address = re.search(r"c=IN IP[46] (\S+)", sdp)
     port = re.search(r"m=audio (\d+)", sdp)
     assert address and port, sdp
     return address.group(1), int(port.group(1))
@@ -112,12 +112,23 @@ class RawCall:
 
 
 @contextmanager
-def raw_call(stack: Stack, *, headers: tuple[str, ...] = (), caller: str | None = None) -> Iterator[RawCall]:
-    """Set up a call between two fresh users, or from a certain one to a fresh one."""
+def raw_call(
+    stack: Stack,
+    *,
+    headers: tuple[str, ...] = (),
+    caller: str | None = None,
+    ips: tuple[str, str] = ("127.0.0.1", "127.0.0.1"),
+    tcp: bool = False,
+) -> Iterator[RawCall]:
+    """Set up a call between two fresh users, or from a certain one to a fresh one; ``ips``: where both are."""
+    port = stack.address[1]
     caller_phone, callee_phone = stack.phone(caller), stack.phone()
-    with rawsip.Peer(stack.address) as calling, rawsip.Peer(stack.address) as callee:
+    with (
+        rawsip.Peer((ips[0], port), ip=ips[0], tcp=tcp) as calling,
+        rawsip.Peer((ips[1], port), ip=ips[1], tcp=tcp) as callee,
+    ):
         assert callee.register(callee_phone).status == 200
-        ends = RtpSocket.open(), RtpSocket.open()
+        ends = RtpSocket.open(ips[0]), RtpSocket.open(ips[1])
         calling.send(
             calling.invite_request(caller_phone, callee_phone.username, body=calling.sdp(ends[0].port))
         )

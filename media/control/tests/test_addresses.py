@@ -130,7 +130,7 @@ def test_a_node_of_both_families_sends_to_both():
 
 
 def test_a_node_of_one_family_says_how_it_would_have_the_other():
-    with pytest.raises(MediaError, match="no IPv6 media .RTP_BIND=:: serves both"):
+    with pytest.raises(MediaError, match=r"no IPv6 media \(RTP_BIND=:: serves both"):
         book().check_remote(("2001:db8::7", 40000), "2001:db8::7")
     with pytest.raises(MediaError, match="no IPv4 media"):
         book(bind_ip="2001:db8::1").check_remote((PHONE, 40000), "2001:db8::7")

@@ -18,6 +18,7 @@ from signaling.config import SignalingConfig
 from signaling.live.child import ApiChild, api_command, http_probe
 from signaling.transport.errors import ListenError
 from switchboard import env, logs, published_secrets
+from switchboard.addresses import bracketed
 from switchboard.metrics.server import CannotServe, serve_metrics
 from switchboard.readiness import reachable
 
@@ -68,7 +69,7 @@ async def serve(config: SignalingConfig) -> None:
     await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if starting.done():
         await starting
-        log.info("signaling ready", sip=f"{app.address[0]}:{app.address[1]}", node=config.node_id)
+        log.info("signaling ready", sip=f"{bracketed(app.address[0])}:{app.address[1]}", node=config.node_id)
     else:
         starting.cancel()
     await stopping
