@@ -16,42 +16,39 @@ import structlog
 
 from cdrs.journal import Journal
 from cdrs.outlet import open_outlet
-from cdrs.recovery import OpenCall
 from dialplan.watch import WatchState, import_if_changed
-from signaling.announce import RtpManagerAnnouncer, announce_bindings
+from signaling.announce import announce_bindings
 from signaling.authentication import Authenticator
 from signaling.bans.protection import Protection
-from signaling.calls import failures
-from signaling.calls.call import Call
 from signaling.calls.manager import CallManager
-from signaling.calls.media import CallMedia, MediaRefused
+from signaling.calls.opener import MediaOpener
 from signaling.calls.ports import CallServices
-from signaling.calls.sessions import SessionBook
 from signaling.calls.verbs import VERBS
 from signaling.changes import Changes
 from signaling.config import SignalingConfig
-from signaling.configuration import ACCOUNTS, BANS, USERS
+from signaling.configuration import BANS
 from signaling.configuration_orm import OrmSource
 from signaling.dependencies import CDR_DELIVERY, DATABASE, NATS, REDIS, Dependencies
 from signaling.directory import Directory
 from signaling.drain import DrainController
 from signaling.drain.commands import offer_drains
 from signaling.guard import Identity, MemoryGuard, own_limiter
+from signaling.housekeeping import Housekeeping
 from signaling.legs.outbound import Outbound
 from signaling.live.call_commands import CallCommands
 from signaling.live.service import LiveService
-from signaling.location import Binding, BindingEvent, Location
+from signaling.location import Location
 from signaling.location_orm import RegistrationTable
 from signaling.location_store import LocationStore
-from signaling.mediapool import MediaPool, NoMediaNode
+from signaling.mediapool import MediaPool
 from signaling.metering.calls import CallMeter
 from signaling.metering.meter import SignalingMeter
 from signaling.nats_adapter import open_nats
 from signaling.node import SipNode
-from signaling.pickup.keeper import JournalStore, StateKeeper
+from signaling.pickup.keeper import StateKeeper
+from signaling.pickup.keeping import CallKeeping
 from signaling.pickup.reconnect import Reconnect
-from signaling.pickup.redis_store import RedisStore
-from signaling.pickup.restore import PickUp, Surroundings, goes_on, tell_cut_off
+from signaling.pickup.restore import PickUp, Surroundings, tell_cut_off
 from signaling.pickup.state import describe
 from signaling.reception import Reception
 from signaling.registrar import Registrar
@@ -66,8 +63,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("switchboard.signaling")
 
-HOUSEKEEPING_S = 1.0
-"""How often expired bindings are cleared away; none is used after its time in any case."""
 COMMIT_DELAY_S = 0.015
 """How long an ended call waits for others to share its disk sync; its BYE waits as long."""
 DELIVERY_GATHER_S = 0.25
@@ -148,7 +143,7 @@ class SignalingApp:
             node_id=config.node_id,
             limits=config.limits,
             journal=self.journal,
-            media=self._open_media,
+            media=MediaOpener(self.pool),
             targets=outbound,
             make_leg=outbound.make_leg,
             make_caller_leg=outbound.make_caller_leg,
@@ -160,7 +155,15 @@ class SignalingApp:
             keeper=self.keeper,
         )
         self.calls = CallManager(services, config.caps, limiter)
-        self.call_store = self._keep_calls(loop)
+        self.keeping = CallKeeping(
+            self.keeper,
+            journal=self.journal,
+            calls=self.calls,
+            redis=self.redis,
+            node_id=config.node_id,
+            away_s=config.pickup_s,
+            loop=loop,
+        )
         authenticator = Authenticator(
             self.directory,
             watched,
@@ -179,7 +182,17 @@ class SignalingApp:
         guard.strangers.awaited = endpoint.awaits
         self.node.on_stray = lambda flow: guard.stray(flow, loop.time())
         self.node.on_answered = lambda flow: guard.answered(flow, loop.time())
-        self.dependencies = self._watch_dependencies()
+        self.dependencies = Dependencies()
+        self.dependencies.watch(DATABASE, lambda: self.directory.problem)
+        self.dependencies.watch(DATABASE, lambda: self.location_store.problem)
+        self.dependencies.watch(DATABASE, lambda: self.bans.keeper.problem)
+        self.dependencies.watch(CDR_DELIVERY, lambda: self.writer.problem)
+        if self.nats is not None:
+            self.dependencies.watch(NATS, self.nats.problem)
+        if (redis := self.redis) is not None:
+            self.dependencies.watch(
+                REDIS, lambda: None if redis.connected else f"{redis.address}: {redis.problem}"
+            )
         reconnect = Reconnect()
         self.location.on_change.append(reconnect.binding_changed)
         self.pick_up = PickUp(
@@ -227,11 +240,18 @@ class SignalingApp:
         if self.sharing is not None:
             guard.on_refused = self._look_for_home
             self.sharing.on_node = self.bans.warden.spare
-        self._housekeeper: asyncio.TimerHandle | None = None
-        self.directory.on_change.append(self._configuration_changed)
         announce_bindings(self.location, self.bus)
-        self._rtp_managers = RtpManagerAnnouncer(self.bus)
-        self.location.on_change.append(self._binding_changed)
+        self._housekeeping = Housekeeping(
+            loop,
+            location=self.location,
+            directory=self.directory,
+            transport=self.transport,
+            pool=self.pool,
+            bus=self.bus,
+            calls=self.calls.calls,
+            chores=(guard.tidy, self.bans.keeper.expire),
+        )
+        self.directory.on_change.append(self._configuration_changed)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -245,7 +265,7 @@ class SignalingApp:
             ListenError: the SIP port is taken.
             DirectoryInUse: another process has the CDR journal.
         """
-        cut_off = await asyncio.to_thread(self.journal.open, self._goes_on)
+        cut_off = await asyncio.to_thread(self.journal.open, self.keeping.goes_on)
         if self.nats is not None:
             self.nats.start()
         self.writer.start()
@@ -259,17 +279,16 @@ class SignalingApp:
             await self.sharing.start()
         await self.pool.start()
         await self._wait_for_media()
-        await self.pick_up.restore(await self._calls_left_open())
+        await self.pick_up.restore(await self.keeping.left_open())
         self.meter.start()
         await self.transport.start()
         self.pick_up.go_on()
-        self._keep_house()
+        self._housekeeping.start()
         self.live.starting = False
 
     async def stop(self) -> None:
         """Hang up, or leave established calls to the next process; keep the records, and go."""
-        if self._housekeeper is not None:
-            self._housekeeper.cancel()
+        self._housekeeping.stop()
         if self.sharing is not None:
             await self.sharing.leave()
         if self._config.keeps_calls:
@@ -283,8 +302,7 @@ class SignalingApp:
         await self.pool.stop()
         await self.location_store.stop()
         await self.bans.keeper.stop()
-        if self.call_store is not None:
-            self.call_store.stop()
+        self.keeping.stop()
         if self.sharing is not None:
             await self.sharing.stop()
         await self.directory.stop()
@@ -292,52 +310,6 @@ class SignalingApp:
         await asyncio.to_thread(self.writer.stop)
         if self.nats is not None:
             await asyncio.to_thread(self.nats.stop)
-
-    def _watch_dependencies(self) -> Dependencies:
-        """Return what health and metrics tell of the services that calls can do without."""
-        watched = Dependencies()
-        watched.watch(DATABASE, lambda: self.directory.problem)
-        watched.watch(DATABASE, lambda: self.location_store.problem)
-        watched.watch(DATABASE, lambda: self.bans.keeper.problem)
-        watched.watch(CDR_DELIVERY, lambda: self.writer.problem)
-        if self.nats is not None:
-            watched.watch(NATS, self.nats.problem)
-        if (redis := self.redis) is not None:
-            watched.watch(REDIS, lambda: None if redis.connected else f"{redis.address}: {redis.problem}")
-        return watched
-
-    def _keep_calls(self, loop: asyncio.AbstractEventLoop) -> RedisStore | None:
-        """Have what is needed to go on with calls kept on disk, and in Redis if there is one; return the latter."""
-        if not self._config.pickup_s:
-            return None
-        self.keeper.add(JournalStore(self.journal))
-        if self.redis is None:
-            return None
-        store = RedisStore(
-            self.redis,
-            self._config.node_id,
-            calls=self.calls.calls.values,
-            describe=describe,
-            away_s=self._config.pickup_s,
-            loop=loop,
-        )
-        self.keeper.add(store)
-        return store
-
-    async def _calls_left_open(self) -> list[OpenCall]:
-        """Return the calls of an earlier process that may go on: from the journal; without one, from Redis."""
-        found = self.journal.left_open
-        if self.call_store is not None:
-            if self.journal.is_new:
-                found = [call for call in await self.call_store.load() if self._goes_on(call)]
-            else:
-                self.call_store.forget_earlier()
-            self.call_store.start()
-        return found
-
-    def _goes_on(self, call: OpenCall) -> bool:
-        """Tell whether a call that an earlier process left open may go on."""
-        return goes_on(call, now=time.time(), max_away_s=self._config.pickup_s)
 
     async def _wait_for_media(self) -> None:
         """Give the RTP managers a moment to be there, so that the first call is not refused for want of one."""
@@ -392,42 +364,6 @@ class SignalingApp:
             self.bans.warden.closed(flow, self.node.loop.time())
         self.node.on_lost(flow)
 
-    def _binding_changed(self, event: BindingEvent, binding: Binding) -> None:
-        """Keep the connection open that a phone registered over."""
-        if event in (BindingEvent.REGISTERED, BindingEvent.REFRESHED):
-            self.transport.hold(binding.flow, binding.deadline)
-
-    def _keep_house(self) -> None:
-        loop = self.node.loop
-        self.location.expire(loop.time())
-        self._guard.tidy(loop.time())
-        self.bans.keeper.expire(loop.time())
-        self._rtp_managers.look(self.pool.nodes)
-        self._housekeeper = loop.call_later(HOUSEKEEPING_S, self._keep_house)
-
     def _configuration_changed(self, topics: frozenset[str]) -> None:
-        """Forget the phones of users that were deleted or disabled, or whose account was."""
-        if topics & {ACCOUNTS, USERS}:
-            self.location.keep_users(self._may_be_registered)
         if BANS in topics:
             self.bans.keeper.read_again()
-
-    def _may_be_registered(self, user_id: str) -> bool:
-        user = self.directory.user_by_id(user_id)
-        account = None if user is None else self.directory.account(user.account_id)
-        return user is not None and user.enabled and account is not None and account.enabled
-
-    def _open_media(self, call: Call) -> CallMedia:
-        try:
-            node = self.pool.pick()
-        except NoMediaNode as error:
-            raise MediaRefused(failures.NO_MEDIA, str(error)) from error
-        return CallMedia(
-            node,
-            sip_call_id=call.request.sip_call_id,
-            caller_sdp=call.request.sdp,
-            caller_ip=call.request.caller_ip,
-            report=call.post,
-            pick=self.pool.pick,
-            book=SessionBook(call),
-        )

@@ -3,7 +3,6 @@
 
 import argparse
 import asyncio
-import gc
 import signal
 from typing import Any
 
@@ -13,6 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from cdrs.lock import DirectoryInUse
+from signaling import garbage
 from signaling.app import SignalingApp
 from signaling.config import SignalingConfig
 from signaling.live.child import ApiChild, api_command, http_probe
@@ -43,7 +43,7 @@ class Command(BaseCommand):
         logs.configure(settings.LOGLEVEL, settings.LOG_FORMAT)
         published_secrets.warn(settings.ENV.secrets)
         config = SignalingConfig.from_settings(settings)
-        calm_garbage_collector()
+        garbage.calm()
         try:
             uvloop.run(serve(config))
         except (ListenError, DirectoryInUse, CannotServe) as error:
@@ -91,13 +91,3 @@ def api_child() -> ApiChild:
 def failed(work: asyncio.Future[None]) -> bool:
     """Return whether it has ended with an exception."""
     return work.done() and work.exception() is not None
-
-
-def calm_garbage_collector() -> None:
-    """Keep the cycle collector from walking tens of thousands of live transactions again and again.
-
-    Calls, legs and transactions are freed by their reference counts; what a cycle keeps is rare, small, and found by
-    the young generations. A full collection took a sixth of the CPU at a hundred calls a second.
-    """
-    gc.freeze()
-    gc.set_threshold(200_000, 10, 1_000)
