@@ -8,7 +8,7 @@ while there is no call.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sized
+from collections.abc import Callable, Sequence, Sized
 
 from signaling.announce import RtpManagerAnnouncer
 from signaling.configuration import ACCOUNTS, USERS
