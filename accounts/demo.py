@@ -2,8 +2,8 @@
 """Demo data: four SIP users and a login for the admin. Running it again changes nothing that fits.
 
 The database stores hashes alone, yet every start prints the passwords; so they are kept beside the database, in a
-file that only its owner reads. A demo user whose stored hash does not fit the file gets a new password. The admin
-login is spared: a password that was changed by hand stays.
+file that only its owner reads. Nobody who exists gets another password: one that the file does not know was set by
+hand, perhaps for a real phone, and stays.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from accounts.models import Account, User
 
 CREDENTIALS_FILE = "demo-credentials.json"
 ADMIN = "admin"
+NOT_KNOWN = "as you set it"
+"""What stands in place of a password that is not known."""
 DEMO_USERS = (("1001", "Alice"), ("1002", "Bob"), ("1003", "Carol"), ("1004", "Dave"))
 
 
@@ -33,7 +35,8 @@ class DemoUser:
     username: str
     extension: str
     name: str
-    password: str
+    password: str | None
+    """None: it was set by hand and is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +47,12 @@ class DemoAccount:
     users: tuple[DemoUser, ...]
     admin_username: str
     admin_password: str | None
-    """None: it was changed by hand and is not known."""
+    """None: it was set by hand and is not known."""
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """Names of the SIP users whose passwords are not known."""
+        return tuple(user.username for user in self.users if user.password is None)
 
 
 def seed_account(domain: str, credentials: Path) -> DemoAccount:
@@ -63,7 +71,7 @@ def seed_account(domain: str, credentials: Path) -> DemoAccount:
         users = [_seed_user(account, number, name, known.get(number)) for number, name in DEMO_USERS]
         made = tuple(user for user in users if user is not None)
         admin_password = _seed_admin(known.get(ADMIN))
-        passwords = {user.username: user.password for user in made}
+        passwords = {user.username: user.password for user in made if user.password is not None}
         if admin_password is not None:
             passwords[ADMIN] = admin_password
         if {**known, **passwords} != known or not credentials.exists():
@@ -72,17 +80,13 @@ def seed_account(domain: str, credentials: Path) -> DemoAccount:
 
 
 def _seed_user(account: Account, number: str, name: str, known: str | None) -> DemoUser | None:
-    """Return the user with a password that fits; None when another user has its number as extension."""
+    """Return the user, made when it is missing; None when another user has its number as extension."""
     numbered = User.objects.select_related("account").filter(account=account)
     user = numbered.filter(Q(username=number) | Q(extension=number)).first()
     if user is not None and user.username != number:
         return None
-    if user is not None and known is not None and user.check_password(known):
-        password = known
-    elif user is not None:
-        password = generate_password()
-        user.set_password(password)
-        user.save()
+    if user is not None:
+        password = known if known is not None and user.check_password(known) else None
     else:
         user = User(account=account, username=number, extension=number, display_name=name)
         password = known or generate_password()
@@ -94,18 +98,13 @@ def _seed_user(account: Account, number: str, name: str, known: str | None) -> D
 
 
 def _seed_admin(known: str | None) -> str | None:
-    """Return the password of the admin login, or None when it was changed by hand."""
+    """Return the password of the admin login, made when it is missing; None when it was set by hand."""
     staff = get_user_model()
     login = staff.objects.filter(username=ADMIN).first()
-    if login is None:
-        password = known or generate_password()
-        staff.objects.create_superuser(username=ADMIN, password=password)
-        return password
-    if known is not None:
-        return known if login.check_password(known) else None
-    password = generate_password()
-    login.set_password(password)
-    login.save()
+    if login is not None:
+        return known if known is not None and login.check_password(known) else None
+    password = known or generate_password()
+    staff.objects.create_superuser(username=ADMIN, password=password)
     return password
 
 

@@ -84,6 +84,7 @@ class Softphone:
 
     def __init__(self, server: str, credentials: Credentials) -> None:
         self.name = credentials.username
+        self._server = server
         self._password = credentials.password
         self._events: queue.Queue[dict[str, Any]] = queue.Queue()
         self._process = subprocess.Popen(  # noqa: S603 - the interpreter itself, with arguments that no shell reads
@@ -113,10 +114,13 @@ class Softphone:
         """Register and wait for the server's word.
 
         Raises:
-            StepFailed: refused, or no answer.
+            StepFailed: refused, or no answer; the message names the server, which may be another one than was meant.
         """
         self.order("register", password=self._password)
-        self.wait_for("registered")
+        try:
+            self.wait_for("registered")
+        except StepFailed as failure:
+            raise StepFailed(f"{failure} ({self._server})") from None
 
     def order(self, verb: str, **fields: object) -> None:
         """Send a verb.

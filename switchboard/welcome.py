@@ -8,10 +8,14 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from accounts.demo import NOT_KNOWN
 from dialplan.demo import Demo, seed_demo
 from signaling.transport.addresses import primary_address
 from switchboard.addresses import bracketed
 from switchboard.readiness import reachable
+
+USUAL_SERVER = "127.0.0.1:5060"
+"""Where `testcall` calls unless said."""
 
 
 def seed() -> Demo:
@@ -33,7 +37,14 @@ def show(demo: Demo | None, console: Console | None = None) -> None:
     console = console or Console(highlight=False)
     for table in tables(demo):
         console.print(table)
-    console.print("Press Ctrl-C to stop. Test it all: [bold]make testcall[/bold]")
+    console.print(f"Press Ctrl-C to stop. Test it all: [bold]{try_command()}[/bold]")
+
+
+def try_command() -> str:
+    """Return the command that places a call through this server, with its address when it is not the usual one."""
+    host = reachable(settings.SIP_BIND)
+    server = f"[{host}]:{settings.SIP_PORT}" if ":" in host else f"{host}:{settings.SIP_PORT}"
+    return "make testcall" if server == USUAL_SERVER else f'make testcall ARGS="--server {server}"'
 
 
 def tables(demo: Demo | None) -> list[Table]:
@@ -43,7 +54,7 @@ def tables(demo: Demo | None) -> list[Table]:
     places = Table(title="Switchboard is running", box=box.SIMPLE, title_justify="left", show_header=False)
     places.add_row("Dashboard", "  or  ".join(web))
     if demo is not None:
-        password = demo.people.admin_password or "as you set it"
+        password = demo.people.admin_password or NOT_KNOWN
         places.add_row("Login", f"{demo.people.admin_username}   password: {password}")
     places.add_row("SIP server", "  or  ".join(sip) + "   (UDP and TCP)")
     places.add_row("SIP domain", settings.DEFAULT_DOMAIN)
@@ -55,7 +66,7 @@ def tables(demo: Demo | None) -> list[Table]:
     for heading in ("User", "Password", "Name"):
         phones.add_column(heading)
     for user in demo.people.users:
-        phones.add_row(user.username, user.password, user.name)
+        phones.add_row(user.username, user.password or NOT_KNOWN, user.name)
     numbers = Table(title="Dial", box=box.SIMPLE, title_justify="left")
     for heading in ("Number", "What answers"):
         numbers.add_column(heading)

@@ -27,7 +27,9 @@ def test_it_makes_four_users_and_a_login_with_the_passwords_it_tells(kept: Path)
         ("1004", "1004", "Dave"),
     ]
     for user in demo.users:
-        assert User.objects.get(account__domain=DOMAIN, username=user.username).check_password(user.password)
+        assert User.objects.get(account__domain=DOMAIN, username=user.username).check_password(
+            user.password or ""
+        )
     login = get_user_model().objects.get(username=demo.admin_username)
     assert login.is_superuser
     assert login.check_password(demo.admin_password or "")
@@ -50,15 +52,16 @@ def test_a_second_run_changes_nothing(kept: Path) -> None:
     assert (revision("users"), kept.stat().st_mtime_ns) == (before, written)
 
 
-def test_a_lost_file_gives_new_passwords(kept: Path) -> None:
+def test_a_lost_file_changes_no_password(kept: Path) -> None:
     first = seed_account(DOMAIN, kept)
     kept.unlink()
     second = seed_account(DOMAIN, kept)
-    assert {user.password for user in first.users}.isdisjoint(user.password for user in second.users)
-    assert all(
-        User.objects.get(username=user.username).check_password(user.password) for user in second.users
-    )
-    assert second.admin_password not in (None, first.admin_password)
+    assert second.unknown == ("1001", "1002", "1003", "1004")
+    assert second.admin_password is None
+    for user in first.users:
+        assert User.objects.get(username=user.username).check_password(user.password or "")
+    login = get_user_model().objects.get(username="admin")
+    assert login.check_password(first.admin_password or "")
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"users": 3}', '{"users": {"1001": 5}}', "\x00"])
@@ -66,7 +69,9 @@ def test_a_broken_file_counts_as_lost(kept: Path, content: str) -> None:
     kept.parent.mkdir()
     kept.write_text(content)
     demo = seed_account(DOMAIN, kept)
-    assert all(User.objects.get(username=user.username).check_password(user.password) for user in demo.users)
+    assert all(
+        User.objects.get(username=user.username).check_password(user.password or "") for user in demo.users
+    )
 
 
 def test_a_new_database_gets_the_passwords_of_the_file(kept: Path) -> None:
@@ -77,15 +82,25 @@ def test_a_new_database_gets_the_passwords_of_the_file(kept: Path) -> None:
     ]
 
 
-def test_a_user_whose_hash_does_not_fit_gets_a_new_password(kept: Path) -> None:
+def test_a_user_whose_password_was_changed_by_hand_keeps_it(kept: Path) -> None:
     first = seed_account(DOMAIN, kept)
     alice = User.objects.get(username="1001")
     alice.set_password("changed by hand")
     alice.save()
     second = seed_account(DOMAIN, kept)
-    assert second.users[0].password not in (first.users[0].password, "changed by hand")
-    assert User.objects.get(username="1001").check_password(second.users[0].password)
+    assert second.unknown == ("1001",)
+    assert User.objects.get(username="1001").check_password("changed by hand")
     assert second.users[1:] == first.users[1:]
+
+
+def test_users_and_logins_that_were_there_before_keep_their_passwords(kept: Path) -> None:
+    make_user(Account.objects.get(domain=DOMAIN), "1001", "correct horse")
+    get_user_model().objects.create_superuser(username="admin", password="battery staple")
+    demo = seed_account(DOMAIN, kept)
+    assert (demo.unknown, demo.admin_password) == (("1001",), None)
+    assert User.objects.get(username="1001").check_password("correct horse")
+    assert get_user_model().objects.get(username="admin").check_password("battery staple")
+    assert "1001" not in json.loads(kept.read_text())["users"]
 
 
 def test_a_login_that_was_changed_by_hand_stays(kept: Path) -> None:

@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.table import Table
 
+from accounts.demo import NOT_KNOWN
 from dialplan.demo import Demo, seed_demo
 
 
@@ -41,9 +42,10 @@ def demo_tables(demo: Demo) -> tuple[Table, Table]:
     """Return who can log in with which password, and which numbers can be dialled."""
     people = demo.people
     logins = Table("Login", "Name", "Password")
-    logins.add_row("Admin", people.admin_username, people.admin_password or "as you set it")
+    logins.add_row("Admin", people.admin_username, people.admin_password or NOT_KNOWN)
     for user in people.users:
-        logins.add_row(f"SIP {user.name}", f"{user.username}@{people.account.domain}", user.password)
+        name = f"{user.username}@{people.account.domain}"
+        logins.add_row(f"SIP {user.name}", name, user.password or NOT_KNOWN)
     numbers = Table("Dial", "What answers")
     for route in demo.routes:
         numbers.add_row(route.pattern, route.name)

@@ -58,6 +58,10 @@ class Command(BaseCommand):
         guard.cancel()
         self.stdout.write(json.dumps(card.as_dict(), indent=2)) if options["json"] else _print(card)
         if not card.passed:
+            if not any(check.passed for check in card.checks) and not options["json"]:
+                self.stderr.write(
+                    f"Is {options['server']} the right server? --server HOST:PORT names another one."
+                )
             sys.exit(1)
 
 
