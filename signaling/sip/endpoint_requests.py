@@ -97,11 +97,15 @@ def _receive_ack(core: TransactionCore, request: SipRequest, flow: Flow, now: fl
 
 
 def _receive_cancel(core: TransactionCore, request: SipRequest, flow: Flow, now: float) -> None:
-    """Answer a CANCEL statelessly: the INVITE's transaction remembers all there is to remember (RFC 3261 9.2)."""
+    """Answer a CANCEL statelessly: the INVITE's transaction remembers all there is to remember (RFC 3261 9.2).
+
+    It goes hop by hop, hence comes from the host that the INVITE came from; it cannot be challenged (22.1), so that
+    nothing else would stop a stranger who has seen the INVITE.
+    """
     transaction = core.servers.get(server_key(request, "INVITE"))
     stamp_via(request, flow)
     check_request(request)
-    if transaction is None or not transaction.belongs(request):
+    if transaction is None or not transaction.belongs(request) or transaction.flow.remote[0] != flow.remote[0]:
         core.drop(now, flow, "refused: CANCEL that matches nothing")
         refuse(core, request, 481, flow, now)
         return

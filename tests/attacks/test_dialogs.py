@@ -76,6 +76,32 @@ def test_a_cancel_without_the_branch_is_refused(stack: Stack) -> None:
         caller.ack(caller_phone, number, answered)
 
 
+def test_a_cancel_of_who_has_seen_the_invite_is_refused_at_another_host(stack: Stack) -> None:
+    callee_phone, caller_phone = stack.phone(), stack.phone()
+    number = callee_phone.username
+    with (
+        rawsip.Peer(stack.address) as callee,
+        rawsip.Peer(stack.address) as caller,
+        rawsip.Peer(stack.address, ip="127.0.0.2") as attacker,
+    ):
+        callee.register(callee_phone)
+        caller.send(caller.invite_request(caller_phone, number))
+        challenge = caller.answer("INVITE")
+        caller.ack(caller_phone, number, challenge)
+        credentials = rawsip.authorization(
+            challenge, caller_phone, "INVITE", f"sip:{number}@{caller_phone.domain}"
+        )
+        sent = caller.invite_request(caller_phone, number, credentials, cseq=2, body="")
+        caller.send(sent)
+        callee.reply(receive_request(callee, "INVITE"), "180 Ringing", tag="callee")
+        attacker.send(sent.replace("INVITE sip:", "CANCEL sip:").replace("2 INVITE", "2 CANCEL"))
+        assert attacker.answer("CANCEL").status == 481
+        after = callee.receive(0.5)
+        assert after is None or after.method == "INVITE"
+        caller.send(sent.replace("INVITE sip:", "CANCEL sip:").replace("2 INVITE", "2 CANCEL"))
+        assert caller.answer("INVITE").status == 487
+
+
 @pytest.mark.parametrize(
     "method", ["MESSAGE", "SUBSCRIBE", "NOTIFY", "REFER", "PUBLISH", "INFO", "UPDATE", "PRACK"]
 )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from signaling.sip.errors import LocalProtocolError
-from signaling.sip.events import CancelReceived, ResponseReceived, TransactionTimedOut
+from signaling.sip.events import CancelReceived, ResponseReceived, StrayReceived, TransactionTimedOut
 from signaling.sip.message import SipRequest, SipResponse
 from signaling.sip.tests.builders import STRAY, UDP, Bench, outgoing, request_bytes, response_bytes
 from signaling.sip.transaction_client import ClientTransaction
@@ -155,6 +155,18 @@ def test_a_cancel_that_does_not_fit_the_invite_gets_481(wrong: dict[str, Any]) -
     assert bench.receive(request_bytes("CANCEL", **wrong)) == STRAY
     assert bench.take_statuses() == [481]
     assert transaction.state is State.PROCEEDING
+
+
+def test_a_cancel_from_another_host_gets_481_there_though_it_knows_all_of_the_invite() -> None:
+    bench = Bench()
+    transaction, _ = bench.receive_request(request_bytes())
+    bench.do(bench.endpoint.accept, transaction)
+    stranger = UDP._replace(remote=("192.0.2.66", 5070))
+    assert bench.receive(request_bytes("CANCEL"), stranger) == [StrayReceived(stranger)]
+    assert [flow.remote for _, _, flow in bench.sent] == [stranger.remote]
+    assert transaction.state is State.PROCEEDING
+    moved = UDP._replace(remote=(UDP.remote[0], 6000))
+    assert isinstance(bench.receive(request_bytes("CANCEL"), moved)[0], CancelReceived)
 
 
 def test_a_cancel_of_a_request_that_was_refused_statelessly_gets_481() -> None:
