@@ -61,6 +61,10 @@ class Reception:
     def on_options(self, event: RequestReceived) -> None:
         """Answer OPTIONS (RFC 3261 section 11.2); it is what others see whether this node lives by."""
         self._guard.stray(event.flow, self._node.loop.time())
+        refusal = refusal_of_extension(event.request, self._node.sessions)
+        if refusal is not None:
+            self._node.respond_stateless(event, refusal)
+            return
         response = event.request.response(200)
         response.headers.set("Allow", ALLOW + ", REGISTER")
         response.headers.set("Accept", SDP)

@@ -105,7 +105,11 @@ def _receive_cancel(core: TransactionCore, request: SipRequest, flow: Flow, now:
     transaction = core.servers.get(server_key(request, "INVITE"))
     stamp_via(request, flow)
     check_request(request)
-    if transaction is None or not transaction.belongs(request) or transaction.flow.remote[0] != flow.remote[0]:
+    if (
+        transaction is None
+        or not transaction.belongs(request)
+        or transaction.flow.remote[0] != flow.remote[0]
+    ):
         core.drop(now, flow, "refused: CANCEL that matches nothing")
         refuse(core, request, 481, flow, now)
         return

@@ -7,6 +7,7 @@ Eager: start line, header names, lengths and counts. Lazy: header values. Invari
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from signaling.sip.errors import ParseError, RemoteProtocolError
@@ -145,6 +146,10 @@ def _parse_response(start_line: str, fields: dict[str, list[str]], body: bytes) 
     return SipResponse(int(status), reason, Headers.from_fields(fields), body)
 
 
+# The answer to another version is 505 (RFC 4475 3.1.2.16), and goes where its Via says.
+_OTHER_VERSION = re.compile(r"SIP */ *[0-9]{1,3}+\.[0-9]{1,3}+ */", re.IGNORECASE | re.ASCII)
+
+
 def salvage_request(data: bytes) -> SipRequest | None:
     """Return as much of a broken request as an answer needs, None when it is none or must not be answered."""
     end, _ = find_head_end(data)
@@ -160,7 +165,10 @@ def salvage_request(data: bytes) -> SipRequest | None:
         name, colon, value = line.partition(":")
         key = canonical_name(name.rstrip(" \t"))
         if key in ANSWERABLE and colon and len(line) <= DEFAULT_LIMITS.max_header_bytes:
-            fields.setdefault(key, []).append(value.strip(" \t"))
+            value = value.strip(" \t")
+            if key == "Via":
+                value = _OTHER_VERSION.sub("SIP/2.0/", value)
+            fields.setdefault(key, []).append(value)
     if len(fields) < len(ANSWERABLE):
         return None
     return SipRequest.from_wire(method, "", Headers.from_fields(fields), b"")

@@ -19,6 +19,7 @@ MALFORMED = {
     "no From": (b"From: ", b"X-From: ", 400),
     "unknown scheme": (b"OPTIONS sip:600@198.51.100.1", b"OPTIONS ftp:600", 416),
     "unknown version": (b"SIP/2.0\r\nVia", b"SIP/7.0\r\nVia", 505),
+    "unknown version also in Via": (b"SIP/2.0\r\nVia: SIP/2.0", b"SIP/7.0\r\nVia: SIP/7.0", 505),
 }
 
 
