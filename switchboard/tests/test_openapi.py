@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,23 @@ from django.test import Client
 
 from accounts.tests.people import make_people
 
-SNAPSHOT = Path(settings.BASE_DIR) / "docs" / "openapi-ui.json"
+DOCS = Path(settings.BASE_DIR) / "docs"
+SNAPSHOT = DOCS / "openapi-ui.json"
+QUOTED = re.compile(r"`/?([\w/{}.-]+)(?:\?[^`]*)?`")
+
+
+def nameless(address: str) -> str:
+    """Return an address, or a text with some, without the names in its gaps."""
+    return re.sub(r"{\w+}", "{}", address)
+
+
+@pytest.mark.parametrize(
+    ("description", "page"), [("openapi-ui.json", "rest.md"), ("openapi-signaling.json", "rest-live.md")]
+)
+def test_the_manual_names_every_address(description: str, page: str) -> None:
+    paths = json.loads((DOCS / description).read_text())["paths"]
+    named = set(QUOTED.findall(nameless((DOCS / page).read_text())))
+    assert {nameless(path.removeprefix("/api/v1/")) for path in paths} <= named
 
 
 def test_the_committed_description_is_current(tmp_path: Path) -> None:
