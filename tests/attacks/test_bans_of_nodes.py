@@ -22,7 +22,7 @@ def nodes(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     limits = {"BAN_NEVER": "127.0.0.1", "BAN_AFTER_FAILURES": str(FAILURES)}
     with (
         running_redis() as server,
-        running_nodes(tmp_path_factory.mktemp("nodes"), template, server, **limits) as nodes,
+        running_nodes(tmp_path_factory.mktemp("nodes"), template, server, 2, **limits) as nodes,
     ):
         yield nodes
 
