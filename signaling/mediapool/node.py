@@ -324,7 +324,8 @@ class MediaNode:
     def _lose(self, reason: str, *, before: int) -> None:
         """Tell the subscribers from before an epoch that their sessions are lost."""
         count = self._subscriptions.lose(reason, before=before)
-        log.error("rtpmanager %s: %s; %d sessions are lost", self.node_id, reason, count)
+        level = logging.ERROR if count else logging.INFO
+        log.log(level, "rtpmanager %s: %s; %d sessions are lost", self.node_id, reason, count)
         if self.on_lost is not None:
             self.on_lost(self, reason)
 
