@@ -60,6 +60,10 @@ class NounCommand(BaseCommand):
         if options["json"]:
             self.show_json([dict(zip(columns, row, strict=True)) for row in rows])
             return
+        rows = list(rows)
+        if not rows:
+            self.stdout.write("none")
+            return
         shown = [place for place, heading in enumerate(columns.values()) if heading]
         table = Table(*(heading for heading in columns.values() if heading))
         for row in rows:

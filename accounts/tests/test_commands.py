@@ -70,6 +70,7 @@ def test_a_user_gets_a_new_password(people: People, name: str) -> None:
 
 
 def test_users_are_listed(people: People) -> None:
+    assert (run("users", "list"), run_json("users", "list")) == ("none\n", [])
     make_user(people.alpha, "1001", display_name="Alice")
     make_user(people.beta, "1002")
     assert [user["extension"] for user in run_json("users", "list")] == ["1001", "1002"]
