@@ -21,7 +21,7 @@ from bench import cdr_data
 from bench.cdr_search import arguments, client_of, prepare, refuse_a_full_disk, set_up
 from bench.processes import cpu_s, memory_mb, wait_until
 from bench.report import Report
-from tests.postgres import free_port
+from tests.servers import free_port
 from tests.stack import ROOT
 
 FILES: dict[str, str] = {

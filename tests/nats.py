@@ -7,21 +7,13 @@ test with ``nats``.
 
 from __future__ import annotations
 
-import contextlib
 import shutil
-import signal
 import socket
-import subprocess
-import tempfile
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.postgres import free_port
-
-_START_TIMEOUT_S = 15.0
+from tests.servers import Server
 
 
 def find_server() -> str | None:
@@ -29,7 +21,7 @@ def find_server() -> str | None:
     return shutil.which("nats-server") or shutil.which("nats-server", path="/usr/sbin:/usr/local/sbin")
 
 
-class NatsServer:
+class NatsServer(Server):
     """A server process on a loopback port that keeps its streams in a temporary directory.
 
     Args:
@@ -37,78 +29,30 @@ class NatsServer:
         jetstream: whether it keeps streams at all.
     """
 
+    NAME = "nats"
+
     def __init__(self, program: str, *, jetstream: bool = True) -> None:
+        super().__init__()
         self._program = program
         self._jetstream = jetstream
-        self._home = Path(tempfile.mkdtemp(prefix="switchboard-nats-"))
-        self._process: subprocess.Popen[bytes] | None = None
-        self.port = free_port()
         self.url = f"nats://127.0.0.1:{self.port}"
 
-    @property
-    def pid(self) -> int:
-        """The process id of the running server."""
-        assert self._process is not None, "the server does not run"
-        return self._process.pid
+    def command(self) -> list[str]:
+        """Return the command line."""
+        store = ("-js", "-sd", str(self.home / "store")) if self._jetstream else ()
+        return [self._program, "-a", "127.0.0.1", "-p", str(self.port), *store]
 
-    def start(self) -> None:
-        """Start the server and wait until it greets; on the same port and store as before."""
-        command = [
-            self._program,
-            "-a",
-            "127.0.0.1",
-            "-p",
-            str(self.port),
-            *(("-js", "-sd", str(self._home / "store")) if self._jetstream else ()),
-        ]
-        with (self._home / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-        deadline = time.monotonic() + _START_TIMEOUT_S
-        while not self._greets():
-            if time.monotonic() > deadline or self._process.poll() is not None:
-                raise RuntimeError((self._home / "server.log").read_text())
-            time.sleep(0.02)
-
-    def stop(self) -> None:
-        """Stop the server in order; harmless when it does not run."""
-        self._end(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """End the server as a crash would."""
-        self._end(signal.SIGKILL)
-
-    def lose_store(self) -> None:
-        """Delete the streams of the stopped server, as a lost disk would."""
-        shutil.rmtree(self._home / "store", ignore_errors=True)
-
-    @contextlib.contextmanager
-    def frozen(self) -> Iterator[None]:
-        """Freeze the server: connections stay open and nothing answers."""
-        assert self._process is not None, "the server does not run"
-        self._process.send_signal(signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            self._process.send_signal(signal.SIGCONT)
-
-    def remove(self) -> None:
-        """Stop the server and delete its store."""
-        self.kill()
-        shutil.rmtree(self._home, ignore_errors=True)
-
-    def _greets(self) -> bool:
+    def answers(self) -> bool:
+        """Tell whether it greets."""
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1) as probe:
                 return probe.recv(4) == b"INFO"
         except OSError:
             return False
 
-    def _end(self, number: signal.Signals) -> None:
-        if self._process is None:
-            return
-        self._process.send_signal(number)
-        self._process.wait(timeout=_START_TIMEOUT_S)
-        self._process = None
+    def lose_store(self) -> None:
+        """Delete the streams of the stopped server, as a lost disk would."""
+        shutil.rmtree(self.home / "store", ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

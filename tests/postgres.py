@@ -10,12 +10,8 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
-import shutil
 import signal
-import socket
 import subprocess
-import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +19,7 @@ from typing import Any
 import psycopg
 import pytest
 
-_START_TIMEOUT_S = 30.0
+from tests.servers import Server
 
 
 def find_binaries() -> Path | None:
@@ -32,28 +28,24 @@ def find_binaries() -> Path | None:
     return found[-1].parent if found else None
 
 
-def free_port() -> int:
-    """Return a TCP port of the loopback interface that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class PostgresServer:
+class PostgresServer(Server):
     """A server process on a loopback port, trusting the user ``postgres``."""
 
+    NAME = "postgres"
+    START_TIMEOUT_S = 30.0
+    GENTLE = signal.SIGINT
+    """Ends its connections too, at once."""
+
     def __init__(self, binaries: Path) -> None:
+        super().__init__()
         self._binaries = binaries
-        self._home = Path(tempfile.mkdtemp(prefix="switchboard-postgres-"))
-        self._data = self._home / "data"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._data = self.home / "data"
         self._account: dict[str, Any] = {}
         if os.geteuid() == 0:
             # The server refuses to run as root.
             entry = pwd.getpwnam("postgres")
             self._account = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-            os.chown(self._home, entry.pw_uid, entry.pw_gid)
-        self.port = free_port()
+            os.chown(self.home, entry.pw_uid, entry.pw_gid)
 
     def url(self, database: str = "switchboard") -> str:
         """Return the DATABASE_URL of ``database``."""
@@ -73,29 +65,24 @@ class PostgresServer:
             connection.execute("CREATE SCHEMA switchboard")
         return self.url(name)
 
-    def start(self) -> None:
-        """Start the server and wait until it answers; on the same port and data as before."""
+    def command(self) -> list[str]:
+        """Return the command line."""
         command = [str(self._binaries / "postgres"), "-D", str(self._data), "-p", str(self.port)]
-        options = ["listen_addresses=127.0.0.1", f"unix_socket_directories={self._home}", "fsync=off"]
-        for option in options:
+        for option in ("listen_addresses=127.0.0.1", f"unix_socket_directories={self.home}", "fsync=off"):
             command += ["-c", option]
-        with (self._home / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                command, cwd=self._home, stdout=log, stderr=log, start_new_session=True, **self._account
-            )
-        deadline = time.monotonic() + _START_TIMEOUT_S
-        while not self._answers():
-            if time.monotonic() > deadline or self._process.poll() is not None:
-                raise RuntimeError((self._home / "server.log").read_text())
-            time.sleep(0.05)
+        return command
 
-    def stop(self) -> None:
-        """Stop the server at once, ending its connections; harmless when it does not run."""
-        self._end(signal.SIGINT)
+    def answers(self) -> bool:
+        """Tell whether it takes connections."""
+        try:
+            psycopg.connect(self.url("postgres"), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
 
-    def kill(self) -> None:
-        """End the server and its backends as a power loss would."""
-        self._end(signal.SIGKILL)
+    def as_user(self) -> dict[str, Any]:
+        """Return the account that runs it."""
+        return self._account
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
@@ -111,38 +98,27 @@ class PostgresServer:
     def remove(self) -> None:
         """Stop the server and delete its data."""
         self.stop()
-        shutil.rmtree(self._home, ignore_errors=True)
+        super().remove()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the server; what it cannot handle goes to its backends too."""
+        if number is signal.SIGKILL:
+            self._signal_all(number)
+        else:
+            super().send(number)
 
     def _run(self, program: str, *arguments: str) -> None:
         subprocess.run(
             [str(self._binaries / program), *arguments],
             check=True,
-            cwd=self._home,
+            cwd=self.home,
             capture_output=True,
             **self._account,
         )
 
-    def _answers(self) -> bool:
-        try:
-            psycopg.connect(self.url("postgres"), connect_timeout=2).close()
-        except psycopg.OperationalError:
-            return False
-        return True
-
-    def _end(self, signum: signal.Signals) -> None:
-        if self._process is None:
-            return
-        if signum is signal.SIGKILL:
-            self._signal_all(signum)
-        else:
-            self._process.send_signal(signum)
-        self._process.wait(timeout=_START_TIMEOUT_S)
-        self._process = None
-
     def _signal_all(self, signum: signal.Signals) -> list[int]:
         """Signal the server, which then makes no more backends, and each backend; they are in sessions of their own."""
-        assert self._process is not None, "the server does not run"
-        server = self._process.pid
+        server = self.pid
         os.kill(server, signal.SIGSTOP)
         backends = Path(f"/proc/{server}/task/{server}/children")
         pids = [server, *map(int, backends.read_text().split())]

@@ -9,20 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import signal
 import socket
-import subprocess
-import tempfile
-import time
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
 
-from tests.postgres import free_port
-
-_START_TIMEOUT_S = 15.0
+from tests.certificates import Certificate
+from tests.servers import Server
 
 
 def find_server() -> str | None:
@@ -30,102 +25,61 @@ def find_server() -> str | None:
     return shutil.which("redis-server") or shutil.which("redis-server", path="/usr/sbin:/usr/bin")
 
 
-class RedisServer:
-    """A server process on a loopback port that keeps nothing on disk, as in the deployment guide.
+class RedisServer(Server):
+    """A server process on a loopback port that keeps nothing on disk, as in the deployment guide: empty at each start.
 
     Args:
         program: path of the server's program.
         password: what clients must show; "" for none.
+        tls: its certificate; None: it does not speak TLS.
     """
 
-    def __init__(self, program: str, password: str = "") -> None:
+    NAME = "redis"
+
+    def __init__(self, program: str, password: str = "", tls: Certificate | None = None) -> None:
+        super().__init__()
         self._program = program
         self._password = password
-        self._home = Path(tempfile.mkdtemp(prefix="switchboard-redis-"))
-        self._process: subprocess.Popen[bytes] | None = None
-        self.port = free_port()
+        self._tls = tls
         self.address = f"127.0.0.1:{self.port}"
         """What REDIS_ADDR is set to."""
 
-    @property
-    def pid(self) -> int:
-        """The process id of the running server."""
-        assert self._process is not None, "the server does not run"
-        return self._process.pid
-
-    @property
-    def running(self) -> bool:
-        """Whether the server was started and not ended."""
-        return self._process is not None
-
     def client(self) -> redis.Redis:
         """Return a blocking client, whose replies are text."""
+        tls: Any = {"ssl": True, "ssl_ca_certs": str(self._tls.authority)} if self._tls else {}
         return redis.Redis(
-            port=self.port, password=self._password or None, decode_responses=True, socket_timeout=5
+            port=self.port, password=self._password or None, decode_responses=True, socket_timeout=5, **tls
         )
 
-    def start(self) -> None:
-        """Start the server, empty, on the same port as before, and wait until it answers."""
+    def command(self) -> list[str]:
+        """Return the command line."""
         command = [
-            *(self._program, "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self._home)),
-            *(
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-                "--maxmemory",
-                "128mb",
-                "--maxmemory-policy",
-                "allkeys-lru",
-            ),
-            *(("--requirepass", self._password) if self._password else ()),
+            self._program,
+            "--bind",
+            "127.0.0.1",
+            "--dir",
+            str(self.home),
+            "--save",
+            "",
+            "--appendonly",
+            "no",
         ]
-        with (self._home / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-        deadline = time.monotonic() + _START_TIMEOUT_S
-        while not self._answers():
-            if time.monotonic() > deadline or self._process.poll() is not None:
-                raise RuntimeError((self._home / "server.log").read_text())
-            time.sleep(0.02)
+        command += ["--maxmemory", "128mb", "--maxmemory-policy", "allkeys-lru"]
+        if self._tls is None:
+            command += ["--port", str(self.port)]
+        else:
+            command += ["--port", "0", "--tls-port", str(self.port), "--tls-auth-clients", "no"]
+            command += ["--tls-cert-file", str(self._tls.path), "--tls-key-file", str(self._tls.key)]
+            command += ["--tls-ca-cert-file", str(self._tls.authority)]
+        return command + (["--requirepass", self._password] if self._password else [])
 
-    def stop(self) -> None:
-        """Stop the server in order; harmless when it does not run."""
-        self._end(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """End the server as a crash would; harmless when it does not run."""
-        self._end(signal.SIGKILL)
-
-    def restart(self) -> None:
-        """Kill the server and start it empty."""
-        self.kill()
-        self.start()
-
-    def freeze(self) -> None:
-        """Freeze the server: connections stay open and nothing answers."""
-        assert self._process is not None, "the server does not run"
-        self._process.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Let a frozen server go on."""
-        assert self._process is not None, "the server does not run"
-        self._process.send_signal(signal.SIGCONT)
-
-    @contextlib.contextmanager
-    def frozen(self) -> Iterator[None]:
-        """Freeze the server for a while."""
-        self.freeze()
-        try:
-            yield
-        finally:
-            self.thaw()
-
-    def remove(self) -> None:
-        """End the server and delete its directory."""
-        self.kill()
-        shutil.rmtree(self._home, ignore_errors=True)
-
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Tell whether it answers, by whatever."""
+        if self._tls is not None:
+            try:
+                return bool(self.client().ping())
+            except redis.ConnectionError:
+                return False
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1) as probe:
                 probe.sendall(b"PING\r\n")
@@ -133,21 +87,14 @@ class RedisServer:
         except OSError:
             return False
 
-    def _end(self, number: signal.Signals) -> None:
-        if self._process is None:
-            return
-        self._process.send_signal(number)
-        self._process.wait(timeout=_START_TIMEOUT_S)
-        self._process = None
-
 
 @contextlib.contextmanager
-def running_redis(password: str = "") -> Iterator[RedisServer]:
+def running_redis(password: str = "", tls: Certificate | None = None) -> Iterator[RedisServer]:
     """Run a server of one's own; the test is skipped when none is installed."""
     program = find_server()
     if program is None:
         pytest.skip("Debian's package redis-server is not installed")
-    server = RedisServer(program, password)
+    server = RedisServer(program, password, tls)
     try:
         server.start()
         yield server

@@ -24,7 +24,8 @@ from cdrs.record import CallRecord, EndReason, HangupBy, new_record_id
 from cdrs.segments import ENDED
 from switchboard.metrics.catalogue import of_role
 from tests.nats import NatsServer, nats_server  # noqa: F401 - a fixture
-from tests.postgres import PostgresServer, free_port, postgres_server  # noqa: F401 - a fixture
+from tests.postgres import PostgresServer, postgres_server  # noqa: F401 - a fixture
+from tests.servers import free_port
 from tests.stack import ROOT
 from tests.test_metrics import families, sample
 

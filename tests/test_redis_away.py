@@ -17,7 +17,7 @@ from tests.live_api import LiveApi
 from tests.nodes import Node, running_nodes
 from tests.redis_server import RedisServer, running_redis
 from tests.sipp import SippRunner
-from tests.stack import manage
+from tests.stack import Stack, manage
 from tests.webui import PASSWORD, create_admin, url_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.redis]
@@ -63,7 +63,7 @@ def redis_is_there(node: Node, server: RedisServer) -> None:
     node.wait_until(lambda: degraded(node) == [], WAIT_S, "Redis to be found")
 
 
-def degraded(node: Node) -> list[str]:
+def degraded(node: Stack) -> list[str]:
     """Return the services that the node's health says are away; the node takes calls all the same."""
     body = LiveApi(node).get("health")
     assert body["status"] == "ok"

@@ -22,7 +22,7 @@ from twisted.web.http_headers import Headers
 
 from switchboard.patient_server import PIECE_BYTES as READ_BYTES
 from switchboard.patient_server import Body
-from tests.postgres import free_port
+from tests.servers import free_port
 
 PIECES, PIECE_BYTES = 300, 100_000
 CHILD = f"""

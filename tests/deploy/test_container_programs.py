@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.deploy.dockerfile import DOCKER
-from tests.postgres import free_port
+from tests.servers import free_port
 
 TIMEOUT_S = 20
 
