@@ -19,6 +19,10 @@ from collections.abc import Awaitable, Callable
 from io import BytesIO
 from typing import IO, Any, Final
 
+from switchboard import lean
+
+lean.import_daphne()
+
 from daphne import http_protocol
 from daphne import server as daphne_server
 from daphne.http_protocol import WebRequest

@@ -15,14 +15,16 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
 from django.utils import timezone
 
 from accounts.access import PasswordHandover
 from accounts.models import User
+
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet
 
 
 class Purpose(StrEnum):
@@ -76,6 +78,8 @@ def take(ticket: str, purpose: Purpose, *, bound_to: str = "", now: datetime | N
     )
     if row is None:
         return None
+    from cryptography.fernet import InvalidToken
+
     try:
         password = _seal(ticket, purpose, bound_to).decrypt(bytes(row.sealed)).decode()
     except InvalidToken:
@@ -91,6 +95,9 @@ def _digest(ticket: str) -> str:
 
 
 def _seal(ticket: str, purpose: Purpose, bound_to: str) -> Fernet:
+    # Only where a user is made: it takes eight megabytes.
+    from cryptography.fernet import Fernet
+
     text = f"{purpose}\n{bound_to}\n{ticket}"
     return Fernet(
         base64.urlsafe_b64encode(hmac.digest(settings.SECRET_KEY.encode(), text.encode(), "sha256"))

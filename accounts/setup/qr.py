@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import segno
 from django.utils.safestring import SafeString, mark_safe
 
 
@@ -14,6 +13,9 @@ def qr_svg(text: str, title: str) -> SafeString:
         text: up to about 2,000 characters.
         title: says what it is to who does not see it.
     """
+    # Only where a code is drawn: it takes two megabytes.
+    import segno
+
     code = segno.make(text, error="m", micro=False)
     drawing = code.svg_inline(border=4, dark="#000", light="#fff", title=title, omitsize=True, svgclass="qr")
     return mark_safe(drawing)  # noqa: S308 - segno escapes the title; all else is made of numbers

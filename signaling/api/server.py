@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from daphne.ws_protocol import WebSocketProtocol
-
+# First: it chooses what is imported of Daphne.
 from switchboard.patient_server import STALLED_S, PatientServer, Valve
+
+# isort: split
+from daphne.ws_protocol import WebSocketProtocol
 
 CLOSE_WAIT_S = 30.0
 """How long a WebSocket's reader has to read what was sent before its end, the reason for it included."""

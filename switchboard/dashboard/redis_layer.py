@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from switchboard import lean
+
+lean.import_without("channels_redis.core", "cryptography")
+
 from channels_redis.core import RedisChannelLayer
 from django.conf import settings
 from redis.asyncio.retry import Retry

@@ -6,7 +6,7 @@ the environment or `django.conf` on its own.
 The order of the modules is the order of the page that `make docs` writes.
 """
 
-from switchboard import published_secrets
+from switchboard import lean, published_secrets
 from switchboard.settings.base import *
 from switchboard.settings.sip import *
 from switchboard.settings.calls import *
@@ -17,7 +17,11 @@ from switchboard.settings.database import *
 from switchboard.settings.framework import *
 from switchboard.settings.web import DEBUG
 from switchboard.settings.base import EVERY_ROLE, env
+from switchboard.settings.services import REDIS_ADDR
 
+lean.import_without("structlog", "rich")
+if REDIS_ADDR is not None:
+    lean.import_without("redis.asyncio", "cryptography")
 ALLOW_DEV_SECRETS = env.boolean(
     "ALLOW_DEV_SECRETS",
     False,

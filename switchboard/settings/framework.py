@@ -10,7 +10,6 @@ from switchboard.settings.web import LOGIN_FAILURES, LOGIN_LOCKOUT_S
 PAGELESS_COMMANDS = frozenset({"runsip", "runrtp"})
 """Roles that serve no pages: without the apps of the pages they start in half the time, in less memory."""
 PAGE_APPS = [
-    "daphne",
     "unfold",
     "unfold.contrib.simple_history",
     "simple_history",

@@ -52,11 +52,10 @@ class Command(BaseCommand):
 def serve(*, exit_with_parent: bool) -> None:
     """Serve until a signal, or until the parent is gone."""
     # Daphne chooses the event loop when it is imported, so it comes first.
-    from daphne.endpoints import build_endpoint_description_strings
-
     from signaling.api.server import LiveServer
 
     # isort: split
+    from daphne.endpoints import build_endpoint_description_strings
     from twisted.internet import reactor as imported
 
     from signaling.api.asgi import application

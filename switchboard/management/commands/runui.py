@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from signaling.transport.descriptors import make_room
-from switchboard import database_away, env, logs
+from switchboard import database_away, env, lean, logs
 from switchboard.jobs.child import running
 from switchboard.patient_server import PatientServer
 from switchboard.ports import WantedPort, problem_with
@@ -44,5 +44,6 @@ class Command(BaseCommand):
         server.most_connections = make_room(settings.WEB_MAX_CONNECTIONS)
         server.largest_body = settings.PROMPT_MAX_BYTES + settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         manage = str(Path(sys.argv[0]).resolve())
+        lean.settle()
         with running(manage) if settings.UI_RUNS_JOBS else contextlib.nullcontext():
             server.run()
