@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The memory of the roles with calls up, against the limits of the deployment: ``python -m bench.memory``.
 
-SIPp holds the calls, with RTP in both directions; the ui is asked for its pages meanwhile. A role's memory is that of
-all its processes: what each holds alone, and what they share, once.
+With PostgreSQL, Redis and NATS, as deployed. SIPp holds the calls, with RTP in both directions; meanwhile the ui is asked for
+its pages, takes uploads, logs people in and feeds open dashboards. A role's memory is that of all its processes: what
+each holds alone, and what they share, once.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ import argparse
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.load import SCENARIOS
+from bench.open_pages import Dashboards
 from bench.pages import PAGES, Person
 from bench.processes import program, stop, wait_until
 from bench.report import Report
@@ -25,11 +28,13 @@ from bench.signalling import CALLEE, CALLER, CDR_TIMEOUT_S, Switchboard
 from tests.deploy import dockerfile
 from tests.deploy.manifests import Manifests, render
 from tests.deploy.memory import memory_mib
+from tests.distributed import Distributed, services
 from tests.ports import wait_until_bound
-from tests.stack import ROOT, Stack, make_template, password
+from tests.stack import DOMAIN, ROOT, make_template, password
+from tests.test_prompts import Api, stereo_tone
 from tests.webui import PASSWORD, create_admin, url_of
 
-ROLES = {"signaling": "runsip", "rtpmanager": "runrtp", "ui": "runui"}
+ROLES = ("signaling", "rtpmanager", "ui", "cdrs", "worker")
 ENV = {
     "MAX_CALLS_PER_USER": "0",
     "LOGLEVEL": "warn",
@@ -38,7 +43,9 @@ ENV = {
     "UI_RUNS_JOBS": "false",
 }
 START_TIMEOUT_S = 60.0
-SAMPLE_S = 1.0
+SAMPLE_S = 0.1
+DASHBOARDS = 10
+PROMPT_S = 50.0
 CALLS_PER_SECOND = 20
 FIRST_TONE_PORT = 40000
 ULAW_TONE = bytes([0xFF, 0x80] * 4000)
@@ -47,34 +54,62 @@ ULAW_TONE = bytes([0xFF, 0x80] * 4000)
 
 @dataclass(slots=True)
 class Memory:
-    """Samples of one role, in MiB."""
+    """What was seen of one role, in MiB."""
 
     idle: float = 0.0
-    samples: list[float] = field(default_factory=list)
+    highest: float = 0.0
 
 
 @contextmanager
 def running() -> Iterator[tuple[Switchboard, dict[str, int]]]:
-    """Start all three roles; give the two that make calls, and the process id of each."""
-    with tempfile.TemporaryDirectory(prefix="switchboard-bench-") as name:
+    """Start all roles; give the two that make calls, and the process id of each."""
+    with (
+        tempfile.TemporaryDirectory(prefix="switchboard-bench-") as name,
+        services() as (postgres, redis, nats),
+    ):
         directory = Path(name)
-        stack = Stack(directory / "stack", make_template(directory / "template"), env=ENV)
+        template = make_template(directory / "template")
+        stack = Distributed(directory / "stack", template, postgres=postgres, redis=redis, nats=nats, env=ENV)
+        started: list[subprocess.Popen[bytes]] = []
         try:
-            place = Switchboard(stack.start(), directory)
-            command = [str(image_python(directory)), "manage.py", "runui"]
-            env = {**stack.environment(), "MALLOC_ARENA_MAX": dockerfile.read("ui").env["MALLOC_ARENA_MAX"]}
-            with (directory / "runui.log").open("wb") as log:
-                ui = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
-            try:
-                wait_until(lambda: Person(url_of(stack)).get("/health") == 200, START_TIMEOUT_S, "the ui")
-                yield (
-                    place,
-                    {"signaling": stack.pid("runsip"), "rtpmanager": stack.pid("runrtp"), "ui": ui.pid},
-                )
-            finally:
-                stop(ui)
+            stack.prepare()
+            stack.start("rtp-1")
+            stack.run("runcdr")
+            place = Switchboard(stack, directory)
+            python = str(image_python(directory))
+            for command in ("runui", "runjobs"):
+                with (directory / f"{command}.log").open("wb") as log:
+                    started.append(
+                        subprocess.Popen(
+                            [python, "manage.py", command],
+                            cwd=ROOT,
+                            env={**stack.environment(), **image_settings()},
+                            stdout=log,
+                            stderr=log,
+                        )
+                    )
+            ui, worker = (process.pid for process in started)
+            wait_until(lambda: Person(url_of(stack)).get("/health") == 200, START_TIMEOUT_S, "the ui")
+            yield (
+                place,
+                {
+                    "signaling": stack.pid("runsip"),
+                    "rtpmanager": stack.pid("rtp-1"),
+                    "ui": ui,
+                    "cdrs": stack.pid("runcdr"),
+                    "worker": worker,
+                },
+            )
         finally:
+            for process in started:
+                stop(process)
             stack.stop()
+
+
+def image_settings() -> dict[str, str]:
+    """Return what the image of the ui, which the worker shares, tells the allocator."""
+    env = dockerfile.read("ui").env
+    return {name: value for name, value in env.items() if name.startswith("MALLOC_")}
 
 
 def image_python(directory: Path) -> Path:
@@ -90,6 +125,8 @@ def image_python(directory: Path) -> Path:
         "pip",
         "install",
         "--quiet",
+        # As pip does it in an image: compiling at the start takes 20 MiB.
+        "--compile-bytecode",
         "--python",
         str(python),
         "-r",
@@ -141,17 +178,9 @@ def measure(report: Report, *, count: int, hold_s: float) -> bool:
     """Measure, add the table, and tell whether all roles fit."""
     with running() as (place, pids):
         create_admin(place.stack)
-        person = Person(url_of(place.stack))
         memory = {role: Memory(idle=memory_mib(pid)) for role, pid in pids.items()}
-        person.log_in("admin", PASSWORD)
-        with calls(place, count, hold_s):
-            statuses: set[int] = set()
-            deadline = time.monotonic() + count / CALLS_PER_SECOND + hold_s - SAMPLE_S
-            while time.monotonic() < deadline:
-                statuses |= {person.get(page) for page in PAGES}
-                for role, pid in pids.items():
-                    memory[role].samples.append(memory_mib(pid))
-                time.sleep(SAMPLE_S)
+        with sampling(memory, pids), calls(place, count, hold_s):
+            statuses, uploads = visit(place, time.monotonic() + count / CALLS_PER_SECOND + hold_s)
         wait_until(lambda: place.cdr_count() >= count, CDR_TIMEOUT_S, "the CDRs")
         (row,) = place.stack.rows("SELECT count(*) AS n, min(rtp_packets_recv) AS fewest FROM cdrs")
     manifests = Manifests(render())
@@ -160,17 +189,54 @@ def measure(report: Report, *, count: int, hold_s: float) -> bool:
         f"Memory with {count} calls, MiB (all processes of a role)",
         ["role", "before", "highest", "limit"],
         [
-            [role, f"{found.idle:.0f}", f"{max(found.samples):.0f}", limits[role].removesuffix("Mi")]
+            [role, f"{found.idle:.0f}", f"{found.highest:.0f}", limits[role].removesuffix("Mi")]
             for role, found in memory.items()
         ],
     )
     report.notes.append(
-        f"{len(PAGES)} pages of the dashboard and REST again and again, statuses {sorted(statuses)}."
+        f"PostgreSQL, Redis and NATS; {len(PAGES)} pages of the dashboard and REST again and again, statuses "
+        f"{sorted(statuses)}; {DASHBOARDS} open dashboards; logins; {uploads} uploads of prompts of 8 MiB."
     )
     report.notes.append(
         f"{row['n']} calls; each sent at least {row['fewest']} packets of RTP through the relay."
     )
-    return all(max(found.samples) < int(limits[role].removesuffix("Mi")) for role, found in memory.items())
+    return all(found.highest < int(limits[role].removesuffix("Mi")) for role, found in memory.items())
+
+
+def visit(place: Switchboard, until: float) -> tuple[set[int], int]:
+    """Use the ui in all ways until then; return the statuses of pages and how many prompts were uploaded."""
+    person = Person(url_of(place.stack))
+    person.log_in("admin", PASSWORD)
+    api = Api(place.stack)
+    account, sound = api.account(DOMAIN), stereo_tone(440.0, PROMPT_S)
+    statuses: set[int] = set()
+    uploads = 0
+    with Dashboards(place.stack.ports.ui, person.cookies, DASHBOARDS):
+        while time.monotonic() < until:
+            statuses |= {person.get(page) for page in PAGES}
+            api.upload(f"prompt-{uploads}", account, sound)
+            uploads += 1
+            Person(url_of(place.stack)).log_in("admin", PASSWORD)
+    return statuses, uploads
+
+
+@contextmanager
+def sampling(memory: dict[str, Memory], pids: dict[str, int]) -> Iterator[None]:
+    """Read the memory of every role again and again meanwhile."""
+    over = threading.Event()
+
+    def sample() -> None:
+        while not over.wait(SAMPLE_S):
+            for role, pid in pids.items():
+                memory[role].highest = max(memory[role].highest, memory_mib(pid))
+
+    thread = threading.Thread(target=sample)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def main() -> None:

@@ -2,14 +2,17 @@
 """Keeps a Celery worker and its beat running: starts it again when it ends, and when it no longer takes jobs.
 
 A broker that goes away at a bad moment can end a worker, leave it connected to nothing, or end its beat, which is a process
-of its own that nobody looks after. Knows neither Celery nor the jobs.
+of its own that nobody looks after. Knows neither Celery nor the jobs, nor any app of Django's: it is a program of its own
+(``python -m switchboard.jobs.worker``), which ``manage.py runjobs`` becomes, because all of that would take 50 MiB.
 
 Invariant: a worker is ended only while the broker answers and no job runs.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
+import signal
 import threading
 import time
 from typing import Final
@@ -21,6 +24,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from switchboard import logs
 from switchboard.jobs import signs
 from switchboard.redis_url import redis_url
 from switchboard.supervisor import Supervisor
@@ -102,3 +106,19 @@ def _read(reader: int) -> bytes:
         return os.read(reader, SIGNS_AT_ONCE)
     except BlockingIOError:
         return b""
+
+
+def main() -> None:
+    """Keep a worker running until SIGTERM."""
+    parser = argparse.ArgumentParser(prog="python -m switchboard.jobs.worker", description=__doc__)
+    parser.add_argument("--silence-s", type=float, default=SILENCE_S)
+    options = parser.parse_args()
+    logs.configure(settings.UI_LOGLEVEL, settings.LOG_FORMAT)
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    serve(stopping, silence_s=options.silence_s)
+
+
+if __name__ == "__main__":
+    main()

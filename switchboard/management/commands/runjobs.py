@@ -4,6 +4,7 @@
 import argparse
 import os
 import signal
+import sys
 import threading
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from switchboard import env, logs
-from switchboard.jobs import local, worker
+from switchboard.jobs import local
 from switchboard.jobs.child import CHILD_FLAG
 
 
@@ -32,23 +33,29 @@ class Command(BaseCommand):
         parser.add_argument(
             "--silence-s",
             type=float,
-            default=worker.SILENCE_S,
+            default=60.0,
             help="seconds after which a worker that does no job, while Redis answers, is started again (default: 60)",
         )
         env.add_flags(parser, settings.ENV, settings.UI)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        # As a child of the ui role it does the jobs by itself, broker or not.
+        if settings.REDIS_ADDR is not None and not options["exit_with_parent"]:
+            keeper = [
+                sys.executable,
+                "-m",
+                "switchboard.jobs.worker",
+                "--silence-s",
+                str(options["silence_s"]),
+            ]
+            os.execv(sys.executable, keeper)  # noqa: S606 - this program's own worker
         logs.configure(settings.UI_LOGLEVEL, settings.LOG_FORMAT)
         stopping = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())
         if options["exit_with_parent"]:
             threading.Thread(target=_wait_for_end, args=(stopping,), daemon=True).start()
-        # As a child of the ui role it does the jobs by itself, broker or not.
-        if settings.REDIS_ADDR is not None and not options["exit_with_parent"]:
-            worker.serve(stopping, silence_s=options["silence_s"])
-        else:
-            local.serve(stopping)
+        local.serve(stopping)
 
 
 def _wait_for_end(stopping: threading.Event) -> None:
