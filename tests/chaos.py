@@ -165,7 +165,7 @@ class Chaos:
         stack = self._stack
         stack.prepare()
         stack.start(*stack.names)
-        for command in ("runcdr", "runui"):
+        for command in ("runcdr", "runui", "runjobs"):
             stack.run(command)
         take_out_of_service(stack, DRAINED)
         begun = time.monotonic()
@@ -260,6 +260,7 @@ class Chaos:
         back = time.monotonic()
         self._stack.wait_whole(CAUGHT_UP_S)
         self._stack.cdr(self._markers[-1], timeout_s=CAUGHT_UP_S)
+        self._stack.job_done(CAUGHT_UP_S)
         failure.caught_up_s = time.monotonic() - back
         failure.calls_up = self._calls_up(bank)
         lines = bank.lines[: 2 * self._steady]

@@ -50,6 +50,7 @@ def parts(stack: Distributed) -> list[Part]:
         ),
         _command(stack, "runcdr", "CDR consumer"),
         _command(stack, "runui", "ui"),
+        _command(stack, "runjobs", "worker"),
         _live_api(stack),
         replace(_media(stack, USED, "RTP manager, in use"), faults=("killed",)),
     ]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from celery import Celery
 from psycopg.rows import dict_row
 
 from tests import nats, redis_server
@@ -23,6 +24,8 @@ from tests.media_pool import PoolStack
 from tests.postgres import PostgresServer, find_binaries
 from tests.stack import START_TIMEOUT_S, StackError, base_configuration, manage
 
+HEARTBEAT = "switchboard.heartbeat"
+ORDER_AGAIN_S = 5.0
 SEARCH_PATH = "-c search_path=switchboard,public"
 DATABASE_TIMEOUT_S = 3
 
@@ -37,6 +40,7 @@ class Distributed(PoolStack):
         redis: a running server; None: there is none.
         nats: a running server; None: there is none.
         managers: how many RTP managers signaling is told of.
+        env: for all processes.
     """
 
     def __init__(
@@ -48,6 +52,7 @@ class Distributed(PoolStack):
         redis: redis_server.RedisServer | None = None,
         nats: nats.NatsServer | None = None,
         managers: int = 1,
+        env: dict[str, str] | None = None,
     ) -> None:
         self.postgres, self.redis, self.nats = postgres, redis, nats
         self.url = postgres.create_database(f"stack_{time.monotonic_ns()}")
@@ -56,7 +61,7 @@ class Distributed(PoolStack):
             services["REDIS_ADDR"] = redis.address
         if nats is not None:
             services["NATS_URL"] = nats.url
-        super().__init__(directory, template, managers=managers, env=services)
+        super().__init__(directory, template, managers=managers, env=services | (env or {}))
 
     def prepare(self) -> None:
         """Make tables, accounts and users."""
@@ -101,6 +106,28 @@ class Distributed(PoolStack):
             return 0, "", time.monotonic() - begun
         finally:
             connection.close()
+
+    def job_done(self, timeout_s: float = START_TIMEOUT_S) -> None:
+        """Order a job, again and again since Redis may forget the order, and wait until it was done."""
+        assert self.redis is not None
+        before = self._sign_of_life()
+        orders = Celery(broker=f"redis://{self.redis.address}/0", set_as_current=False)
+        orders.conf.broker_transport_options = {"socket_timeout": 2, "socket_connect_timeout": 2}
+        ordered = float("-inf")
+
+        def is_done() -> bool:
+            nonlocal ordered
+            if time.monotonic() - ordered > ORDER_AGAIN_S:
+                orders.send_task(HEARTBEAT, expires=ORDER_AGAIN_S)
+                ordered = time.monotonic()
+            return self._sign_of_life() != before
+
+        with orders:
+            self.wait_until(is_done, timeout_s, "a job is done")
+
+    def _sign_of_life(self) -> object:
+        rows = self.rows("SELECT began_at FROM job_runs WHERE task = ?", HEARTBEAT)
+        return rows[0]["began_at"] if rows else None
 
     def count_log(self, command: str, text: str) -> int:
         """Return how many lines of a command's log hold a text."""

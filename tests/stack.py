@@ -141,7 +141,9 @@ class Stack:
 
     def stop(self) -> None:
         """End what still runs, signaling first, and free the ports."""
-        for command in [each for each in ("runcdr", "runui", "runsip", "runrtp") if each in self.processes]:
+        for command in [
+            each for each in ("runjobs", "runcdr", "runui", "runsip", "runrtp") if each in self.processes
+        ]:
             self.kill(command, signal.SIGTERM)
         self.ports.release()
 
@@ -399,5 +401,6 @@ READY = {
     "runsip": _sip_answers,
     "runui": _ui_answers,
     "runcdr": _cdr_consumer_answers,
+    "runjobs": lambda _: True,
 }
 """How each command shows that it serves."""
