@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
@@ -222,24 +221,71 @@ def test_the_database_url_is_the_guides(manifests: Manifests) -> None:
     assert secrets["database-url"] == wanted
 
 
-def test_production_has_secrets_of_its_own_and_admits_no_published_ones(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def production(tmp_path_factory: pytest.TempPathFactory) -> Manifests:
+    """What `make k8s-secrets` and `make k8s-deploy K8S=deploy/k8s-production` apply."""
     command = kustomize_command()
     if command is None:
         pytest.skip("neither kubectl nor kustomize is installed")
+    directory = tmp_path_factory.mktemp("production")
     for source in (K8S, PRODUCTION):
-        shutil.copytree(source, tmp_path / source.name)
-    made = tmp_path / PRODUCTION.name
+        shutil.copytree(source, directory / source.name)
+    made = directory / PRODUCTION.name
     shutil.rmtree(made / "secrets", ignore_errors=True)
     for _ in range(2):
         subprocess.run([str(MAKE_SECRETS), str(made / "secrets")], check=True, capture_output=True)
     assert {path.stat().st_mode & 0o777 for path in (made / "secrets").iterdir()} == {0o600}
-    manifests = Manifests(render_with(command, made))
-    secrets = manifests.secret("switchboard-secrets")
+    return Manifests(render_with(command, made))
+
+
+def test_production_has_secrets_of_its_own_and_admits_no_published_ones(production: Manifests) -> None:
+    secrets = production.secret("switchboard-secrets")
     assert published(secrets) == []
     assert secrets["postgres-password"] in secrets["database-url"]
     assert min(len(value) for value in secrets.values()) >= 48
-    assert manifests.get("ConfigMap", "switchboard-settings")["data"] == {"ALLOW_DEV_SECRETS": "false"}
-    assert len(manifests.documents) == len(render())
+    assert production.get("ConfigMap", "switchboard-settings")["data"] == {"ALLOW_DEV_SECRETS": "false"}
+
+
+@pytest.mark.parametrize("version", [OLDEST, NEWEST])
+def test_what_production_adds_follows_its_schema(production: Manifests, version: str) -> None:
+    for document in production.documents:
+        kubernetes_validate.validate(document, version, strict=True)
+    kinds = [document["kind"] for document in production.documents]
+    added = ["Ingress", "PersistentVolumeClaim", "PodDisruptionBudget"]
+    assert sorted([*(document["kind"] for document in render()), *added]) == sorted(kinds)
+    assert {document["metadata"].get("namespace", "switchboard") for document in production.documents} == {
+        "switchboard"
+    }
+
+
+def test_the_ingress_of_production_leads_to_the_ui_which_knows_its_name(production: Manifests) -> None:
+    ingress = production.get("Ingress", "ui")["spec"]
+    (rule,) = ingress["rules"]
+    (path,) = rule["http"]["paths"]
+    service = production.get("Service", path["backend"]["service"]["name"])["spec"]
+    assert path["backend"]["service"]["port"]["name"] in {port["name"] for port in service["ports"]}
+    (ui,) = production.pods("ui")
+    assert service["selector"].items() <= ui.labels.items()
+    variables = {each["name"]: each.get("value") for each in ui.container["env"]}
+    assert variables["ALLOWED_HOSTS"] == rule["host"]
+    assert variables["CSRF_TRUSTED_ORIGINS"] == f"https://{rule['host']}"
+    assert ingress["tls"][0]["hosts"] == [rule["host"]]
+    assert variables["DATABASE_URL_FILE"]
+
+
+def test_production_keeps_audio_on_a_volume_and_empties_nodes_one_rtp_manager_at_a_time(
+    production: Manifests,
+) -> None:
+    budget = production.get("PodDisruptionBudget", "rtpmanager")["spec"]
+    assert budget["maxUnavailable"] == 1
+    for pod in production.pods("rtpmanager"):
+        assert budget["selector"]["matchLabels"].items() <= pod.labels.items()
+        (audio,) = [volume for volume in pod.spec["volumes"] if volume["name"] == "audio"]
+        assert audio == {"name": "audio", "persistentVolumeClaim": {"claimName": "audio", "readOnly": True}}
+    assert production.get("PersistentVolumeClaim", "audio")["spec"]["accessModes"] == ["ReadWriteOnce"]
+    assert not [
+        volume for pod in all_pods(production) for volume in pod.spec["volumes"] if "hostPath" in volume
+    ]
 
 
 # --- Dialplan -----------------------------------------------------------------------------------------------------------
