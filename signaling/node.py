@@ -262,7 +262,7 @@ class SipNode:
         try:
             handle(self, event)
         except RemoteProtocolError as error:
-            log.info("sip.refused", error=str(error), **facts_of(event, self.dialogs))
+            log.debug("sip.refused", error=str(error), **facts_of(event, self.dialogs))
             if isinstance(event, RequestReceived):
                 self.respond_stateless(event, event.request.response(error.status_hint, error.reason))
         except Exception:
