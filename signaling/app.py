@@ -354,6 +354,7 @@ class SignalingApp:
 
     def _on_message(self, data: bytes, flow: Flow) -> None:
         if not self._guard.admit(data, flow, self.node.loop.time()):
+            self.transport.make_wait(flow)
             return
         if self.sharing is None or not self.sharing.relay.take(data, flow):
             self.node.on_message(data, flow)

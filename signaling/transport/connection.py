@@ -124,6 +124,16 @@ class SipConnection(asyncio.Protocol):
         if framer.error is not None:
             self._refuse(framer.error)
 
+    def wait(self, seconds: float) -> None:
+        """Read nothing for so long; the peer's window fills, and it waits."""
+        if self._transport is not None and self._transport.is_reading():
+            self._transport.pause_reading()
+            self._loop.call_later(seconds, self._go_on)
+
+    def _go_on(self) -> None:
+        if self._transport is not None and not self.closed:
+            self._transport.resume_reading()
+
     def write(self, data: bytes) -> bool:
         """Send bytes; False when the connection is closed or closes because its peer does not read."""
         if self.closed or self._transport is None:

@@ -149,6 +149,11 @@ class TransportManager:
         if flow.connection and self._tcp is not None:
             self._tcp.hold(flow, until)
 
+    def make_wait(self, flow: Flow) -> None:
+        """Read nothing for a moment from a connection whose messages are not wanted; no effect on datagrams."""
+        if flow.connection and self._tcp is not None:
+            self._tcp.make_wait(flow)
+
     def close_from(self, matches: Callable[[str], object]) -> int:
         """Close the connections of every address that matches, at once; return how many."""
         return 0 if self._tcp is None else self._tcp.close_from(matches)

@@ -29,6 +29,8 @@ LONGEST_SWEEP_S = 1.0
 UNPROVEN_SHARE = 5
 UNPROVEN_AT_LEAST = 100
 """One in so many of all connections may be waiting for its first message, or a hundred."""
+UNWANTED_S = 0.25
+"""How long nothing is read from a connection after a message that the guard did not let pass."""
 TRIM_AFTER = 500
 """Connections that are gone before the memory they leave is worth a millisecond of giving it back."""
 
@@ -123,6 +125,12 @@ class TcpTransport:
                 return
         if connection is None or not connection.write(data):
             self._loop.call_soon(self._on_send_failed, flow)
+
+    def make_wait(self, flow: Flow) -> None:
+        """Read nothing for a moment from the connection of `flow`: what is dropped costs nothing unread."""
+        connection = self._connections.get(flow.connection)
+        if connection is not None:
+            connection.wait(UNWANTED_S)
 
     def hold(self, flow: Flow, until: float) -> None:
         """Keep the connection of `flow` open until loop time `until`, however idle: a binding depends on it."""

@@ -11,6 +11,7 @@ from signaling.sip.parser import ParseLimits
 from signaling.transport.config import TransportConfig
 from signaling.transport.errors import ListenError
 from signaling.transport.manager import TransportManager
+from signaling.transport.tcp import UNWANTED_S
 from signaling.transport.tests.conftest import message
 
 
@@ -241,6 +242,24 @@ async def test_it_answers_all_pings_of_one_read_at_once(start):
     writer.write_eof()
     pongs = await asyncio.wait_for(reader.read(), 5)
     assert 0 < len(pongs) <= 2 * 200
+
+
+async def test_it_reads_nothing_for_a_moment_from_who_is_made_to_wait(start):
+    manager, recorder = await start()
+    _, writer = await connect(manager)
+    writer.write(message(b"first"))
+    _, flow = await recorder.message()
+    manager.make_wait(flow)
+    manager.make_wait(flow)
+    began = asyncio.get_running_loop().time()
+    writer.write(message(b"second"))
+    assert (await recorder.message())[0] == message(b"second")
+    assert asyncio.get_running_loop().time() - began > UNWANTED_S / 2
+    manager.make_wait(flow._replace(connection=9999))
+    manager.make_wait(flow)
+    writer.close()
+    await asyncio.sleep(1.5 * UNWANTED_S)
+    assert manager.connections == 0
 
 
 async def test_it_lets_a_phone_in_while_strangers_with_messages_fill_the_table(start):
