@@ -24,7 +24,7 @@ ROWS = re.findall(r"^\| `([a-z_]+)( [a-z]+)?[^`]*` \| (.*) \|$", MANUAL, re.MULT
 
 SAYING_NOTHING = {"switchboard", "runsip", "runrtp", "runui", "runcdr", "runjobs", "waitfordatabase"}
 """Run a role or wait, and print log lines at most."""
-OF_DJANGO = {"migrate", "createsuperuser"}
+OF_DJANGO = {"migrate", "createsuperuser", "changepassword"}
 
 
 def parser_of(command: str, verb: str) -> argparse.ArgumentParser:
