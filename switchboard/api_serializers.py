@@ -20,7 +20,10 @@ from accounts.tenancy import access_of, scope
 class AccountField(serializers.PrimaryKeyRelatedField[Account]):
     """The id of an account in which the caller may change something; any other one does not exist."""
 
-    default_error_messages = {"does_not_exist": "There is no such account, or not for you."}
+    default_error_messages = {
+        "does_not_exist": "There is no such account, or not for you.",
+        "no_id": "“{value}” is no id of an account; GET /me lists yours.",
+    }
 
     def __init__(self, *, permission: Permission = Permission.CHANGE_CONFIG, **kwargs: Any) -> None:
         self.permission = permission
@@ -30,6 +33,17 @@ class AccountField(serializers.PrimaryKeyRelatedField[Account]):
         """Return the accounts to choose from."""
         user = self.context["request"].user
         return scope(Account.objects.all(), access_of(user), "pk", permission=self.permission)
+
+    def to_internal_value(self, data: Any) -> Account:
+        """Return the account with this id.
+
+        Raises:
+            ValidationError: there is none, or not for the caller, or it is no id at all.
+        """
+        try:
+            return super().to_internal_value(data)
+        except ModelValidationError:
+            self.fail("no_id", value=data)
 
     def only_choice(self) -> Account | None:
         """Return the account when there is but one to choose from."""

@@ -182,7 +182,14 @@ class TokenSerializer(CheckedSerializer):
         help_text="null: all of the login.",
     )
     scopes = serializers.ListField(
-        child=serializers.ChoiceField(choices=Scope.choices), min_length=1, max_length=len(Scope)
+        child=serializers.ChoiceField(
+            choices=Scope.choices,
+            error_messages={
+                "invalid_choice": f"“{{input}}” is no scope; there are {', '.join(Scope.values)}."
+            },
+        ),
+        min_length=1,
+        max_length=len(Scope),
     )
     rate_per_minute = serializers.IntegerField(min_value=1, max_value=MAX_RATE_PER_MINUTE, required=False)
 

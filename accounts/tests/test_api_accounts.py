@@ -84,6 +84,9 @@ def test_a_token_makes_no_token_that_reaches_further_or_lives_longer(people: Peo
     row.save()
     bound = Rest(text)
     assert list(bound.post("tokens", {"name": "x", "scopes": ["calls"]}).body["fields"]) == ["scopes"]
+    assert bound.post("tokens", {"name": "x", "scopes": ["all"]}).body["fields"] == {
+        "scopes[0]": ["“all” is no scope; there are read, write, calls, cdrs."]
+    }
     foreign = {"name": "x", "scopes": ["read"], "account": str(people.beta.pk)}
     assert list(bound.post("tokens", foreign).body["fields"]) == ["account"]
     assert bound.post("tokens", {"name": "x", "scopes": ["read"]}).status == 201

@@ -89,6 +89,8 @@ def test_a_mistake_is_told_at_its_field(
 def test_who_reaches_several_accounts_says_which(root: Rest, people: People) -> None:
     answer = root.post("users", {"extension": "1005"})
     assert answer.body["fields"] == {"account": ["Say which account; you reach several."]}
+    answer = root.post("users", {"extension": "1005", "account": "beta"})
+    assert answer.body["fields"] == {"account": ["“beta” is no id of an account; GET /me lists yours."]}
     answer = root.post("users", {"extension": "1005", "account": str(people.beta.pk)})
     assert answer.status == 201
     assert User.objects.get().account == people.beta

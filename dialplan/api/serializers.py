@@ -31,6 +31,7 @@ class RouteSerializer(CheckedSerializer):
         required=False,
         max_length=64,
         help_text="Default: made up. Fixed.",
+        error_messages={"invalid": "Use letters, digits and . _ : -, a letter or digit first."},
     )
     account = AccountField(
         required=False,

@@ -90,6 +90,13 @@ def test_a_route_is_changed_and_keeps_its_id(alice: Rest, people: People) -> Non
     assert Route.objects.get().pk == "r1"
 
 
+def test_an_id_that_cannot_be_is_told_what_can(alice: Rest) -> None:
+    answer = alice.post(
+        "routes", {"id": "r 1", "name": "Echo", "pattern": "600", "actions": [{"type": "echo"}]}
+    )
+    assert answer.body["fields"] == {"id": ["Use letters, digits and . _ : -, a letter or digit first."]}
+
+
 def test_an_id_that_is_taken_is_refused_and_its_route_kept(alice: Rest, people: People) -> None:
     make_route("r1", account=people.beta, name="Beta's")
     answer = alice.post("routes", {"id": "r1", "name": "n", "pattern": "1", "actions": ECHO})

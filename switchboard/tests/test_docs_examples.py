@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs what the guide tells to type: every curl and Python example of docs/users-and-routes.md and rest.md, in order."""
+"""Runs what the guide tells to type: every curl and Python example of docs/users-and-routes.md, rest.md and tenancy.md."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from django.conf import settings
 
 from accounts.models import Account, User
 from accounts.tests.factories import make_user
-from accounts.tests.people import make_people
+from accounts.tests.people import People, make_people
 from dialplan.models import Route
 
 DOCS = Path(settings.BASE_DIR) / "docs"
@@ -31,8 +31,13 @@ def blocks(language: str, page: str = GUIDE) -> list[str]:
 
 
 @pytest.fixture
-def environ(live_server: Any, tmp_path: Path) -> dict[str, str]:
-    token = make_people().token("alice")
+def people(live_server: Any) -> People:
+    return make_people()
+
+
+@pytest.fixture
+def environ(live_server: Any, people: People, tmp_path: Path) -> dict[str, str]:
+    token = people.token("alice")
     return {**os.environ, "URL": f"{live_server.url}/api/v1", "TOKEN": token, "HOME": str(tmp_path)}
 
 
@@ -69,3 +74,16 @@ def test_the_first_request_works(environ: dict[str, str], tmp_path: Path) -> Non
     said = run(["bash", "-ec", requests], environ, tmp_path)
     assert '"login":"alice"' in said and "Grace" in said
     assert run([sys.executable, "-c", script], environ, tmp_path) == "1001 Grace\n"
+
+
+@pytest.mark.skipif(not (shutil.which("curl") and shutil.which("jq")), reason="needs curl and jq")
+@pytest.mark.django_db(transaction=True)
+def test_a_new_account_works(environ: dict[str, str], people: People, tmp_path: Path) -> None:
+    environ["TOKEN"] = people.token("root")
+    (requests,), (script,) = blocks("sh", "tenancy.md"), blocks("python", "tenancy.md")
+    run(["bash", "-ec", requests], environ, tmp_path)
+    run([sys.executable, "-c", f"{blocks('python')[0]}\n{script}"], environ, tmp_path)
+    for domain in ("pbx.example.com", "other.example.com"):
+        account = Account.objects.get(domain=domain)
+        assert [user.extension for user in account.users.all()] == ["100"]
+        assert [route.pattern for route in account.routes.all()] == ["1??"]
