@@ -4,6 +4,9 @@
 Knows no SIP beyond telling a keep-alive from a message. A reader of its own rather than a DatagramProtocol: it
 costs the same CPU per datagram on uvloop (bench: within 3 %), reports send errors with their destination and
 bounds how many datagrams are read before timers and streams get their turn.
+
+ICMP errors are not asked for (IP_RECVERR), although they would end an INVITE to a dead port at once: a socket with an
+error in its queue polls as POLLERR, upon which libuv stops to watch it for good, and the node would be deaf.
 """
 
 from __future__ import annotations
