@@ -24,6 +24,11 @@ CDR_POLL_S = 0.1
 HARD_TIMEOUT_S = 60.0
 """No single step waits longer than ten seconds; this ends a run whose phones hang in spite of that."""
 
+WRONG_PLACE = (
+    "Is {server} the right server? --server HOST:PORT names another one, "
+    "--password USER=PASSWORD a password that was changed."
+)
+
 
 class Command(BaseCommand):
     """Two softphones register at the server, one calls the other, both listen for the other's tone."""
@@ -59,9 +64,7 @@ class Command(BaseCommand):
         self.stdout.write(json.dumps(card.as_dict(), indent=2)) if options["json"] else _print(card)
         if not card.passed:
             if not any(check.passed for check in card.checks) and not options["json"]:
-                self.stderr.write(
-                    f"Is {options['server']} the right server? --server HOST:PORT names another one."
-                )
+                self.stderr.write(WRONG_PLACE.format(server=options["server"]))
             sys.exit(1)
 
 
