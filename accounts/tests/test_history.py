@@ -50,7 +50,7 @@ def test_a_change_is_shown_with_its_author_and_difference(client: Client, people
     client.force_login(people["alice"])
     edit(client, user, display_name="Alicia")
     page = client.get(history_url(user)).content.decode()
-    for part in ("alice", "Display name", "Alice", "Alicia", "Changed"):
+    for part in ("alice", "Display name", "Alice", "Alicia", "Changed", "2 versions, the newest first."):
         assert part in page
 
 
