@@ -22,6 +22,8 @@ PER_PHONE: Final = 5
 CALLERS: Final = 40
 """Phones that place the short calls, in turn."""
 LONG_S: Final = 7200.0
+REGISTERED_S: Final = 3600
+"""The longest registration that is granted: a run may take longer than what phones ask for otherwise."""
 NOTICED_S: Final = 15.0
 CAUGHT_UP_S: Final = 45.0
 PLACED = re.compile(rb"^Call-ID: (\S+)\r?$", re.MULTILINE)
@@ -202,7 +204,7 @@ class Chaos:
         stack, sipp = self._stack, self._sipp
         port = bank.lines[-1].port
         callee = stack.phone()
-        sipp.register(callee)
+        sipp.register(callee, expires=REGISTERED_S)
         table = stack.var / "short-calls.csv"
         table.write_text(f"SEQUENTIAL\n{port};\n")
         endless = ("-m", "1000000", "-timeout", f"{LONG_S:.0f}s", "-inf", str(table))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.request import Request, urlopen
 
 import psycopg
 from psycopg.rows import dict_row
@@ -83,6 +85,15 @@ class Cluster:
         """Return rows of the database."""
         with psycopg.connect(self.database_url, row_factory=dict_row) as connection:
             return connection.execute(sql, parameters).fetchall()
+
+    def live(self, path: str) -> Any:
+        """Return what the REST of signaling says."""
+        token = self.node.manifests.secret("switchboard-secrets")["internal-api-token"]
+        request = Request(
+            f"http://127.0.0.1:8080/api/v1/{path}", headers={"Authorization": f"Internal {token}"}
+        )
+        with urlopen(request, timeout=10) as answer:
+            return json.load(answer)
 
     def cdr(self, call_id: str) -> dict[str, Any]:
         """Wait for the one CDR of a call."""

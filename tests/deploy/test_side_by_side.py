@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import struct
+import subprocess
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -33,6 +34,8 @@ PODS = ("rtpmanager-0", "rtpmanager-1", "signaling-0", "ui-0", "cdrs-0", "worker
 RTP_MANAGERS = PODS[:2]
 NOTICED_S = 20.0
 OWN_RECORDING_HZ = 697.0
+OF_PODS_ALONE = {5432, 6379, 4222, 8222, 8081}
+"""Ports of pods that are not on the node's network; here they all share one."""
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +52,13 @@ def write_pcmu(path: Path, frequency_hz: float) -> None:
     chunks = b"fmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(sound)) + sound
     path.write_bytes(b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks)
     path.chmod(0o644)
+
+
+def listening(protocol: str) -> set[int]:
+    """Return the ports of the node that any address may reach, or this host alone."""
+    option = {"tcp": "-t", "udp": "-u"}[protocol]
+    done = subprocess.run(["ss", "-Hln", option], capture_output=True, text=True, timeout=10, check=True)
+    return {int(line.split()[3].rpartition(":")[2]) for line in done.stdout.splitlines()}
 
 
 def assert_hears(phone: PhoneProcess, frequency_hz: float) -> None:
@@ -118,6 +128,41 @@ def test_calls_take_turns_between_the_rtp_managers_and_a_prompt_of_the_image_pla
             caller.wait_for("call_closed")
             used.add(cluster.cdr(call_id)["rtp_manager"])
     assert used == set(RTP_MANAGERS)
+
+
+def test_both_legs_of_a_call_stand_on_one_rtp_manager(cluster: Cluster, tmp_path: Path) -> None:
+    with cluster.phone(0, tmp_path) as caller, cluster.phone(1, tmp_path) as callee:
+        caller.order("call", number=USERS[1])
+        callee.wait_for("incoming")
+        callee.order("answer")
+        caller.wait_for("call_established")
+        sessions = cluster.live("sessions")["sessions"]
+        caller.order("hangup")
+        caller.wait_for("call_closed")
+    assert len(sessions) == 2
+    assert len({session["rtp_manager"] for session in sessions}) == 1
+
+
+def test_call_records_are_in_the_stream_of_the_guide(cluster: Cluster, tmp_path: Path) -> None:
+    with cluster.phone(0, tmp_path) as caller:
+        caller.order("call", number="600")
+        call_id = caller.wait_for("call_established")["call_id"]
+        caller.order("hangup")
+        caller.wait_for("call_closed")
+    cluster.cdr(call_id)
+    with urlopen("http://127.0.0.1:8222/jsz?streams=true&config=true", timeout=5) as answer:
+        (account,) = json.load(answer)["account_details"]
+    (stream,) = [
+        each for each in account["stream_detail"] if each["config"]["subjects"] == ["switchboard.cdr.raw"]
+    ]
+    assert stream["state"]["last_seq"] >= 1
+
+
+def test_the_ports_of_the_guide_are_open_and_no_others(cluster: Cluster) -> None:
+    assert listening("tcp") == {3000, 5060, 8080, 9090, 9091} | OF_PODS_ALONE
+    assert listening("udp") >= {5060}
+    with urlopen("http://127.0.0.1:3000/admin/login/", timeout=10) as answer:
+        assert answer.status == 200
 
 
 def test_the_processes_fit_the_limits_and_run_as_the_user_of_the_image(cluster: Cluster) -> None:
