@@ -19,6 +19,8 @@ QUIET_S = 60.0
 """How long there must have been no call."""
 PAUSE_S = 600.0
 """Between two full collections."""
+BUSY_S = 6 * 3600.0
+"""A node that always has calls collects in spite of them after so long: a longer pause, rather than memory that only grows."""
 
 
 def calm() -> None:
@@ -28,7 +30,7 @@ def calm() -> None:
 
 
 class QuietCollector:
-    """Collects everything while there are no calls, so that what piles up does so for a few hours at most.
+    """Collects everything while there are no calls, or else every six hours.
 
     Args:
         calls: the calls of the node.
@@ -38,17 +40,24 @@ class QuietCollector:
         self._calls = calls
         self._quiet_since: float | None = None
         self._collected_at = float("-inf")
+        self._busy_since: float | None = None
 
     def look(self, now: float) -> bool:
-        """Collect if it is time to; tell whether it was. What is left will not be looked at again."""
+        """Collect if it is time to; tell whether it was. What is left when nobody calls will not be looked at again."""
+        if self._busy_since is None:
+            self._busy_since = now
         if len(self._calls):
             self._quiet_since = None
-            return False
+            if now - self._busy_since < BUSY_S:
+                return False
+            self._busy_since = now
+            gc.collect()
+            return True
         if self._quiet_since is None:
             self._quiet_since = now
         if now - self._quiet_since < QUIET_S or now - self._collected_at < PAUSE_S:
             return False
-        self._collected_at = now
+        self._collected_at = self._busy_since = now
         gc.collect()
         gc.freeze()
         return True

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from signaling.garbage import PAUSE_S, QUIET_S, YOUNG, QuietCollector, calm
+from signaling.garbage import BUSY_S, PAUSE_S, QUIET_S, YOUNG, QuietCollector, calm
 
 
 @pytest.fixture(autouse=True)
@@ -70,3 +70,15 @@ def test_it_is_not_done_again_at_once() -> None:
     assert collector.look(QUIET_S)
     assert not collector.look(QUIET_S + PAUSE_S - 1)
     assert collector.look(QUIET_S + PAUSE_S)
+
+
+def test_a_node_that_always_has_calls_collects_too_now_and_then() -> None:
+    collector = QuietCollector({"a": 1})
+    Knot()
+    before = Knot.freed
+    assert not collector.look(0.0)
+    assert not collector.look(BUSY_S - 1)
+    assert collector.look(BUSY_S)
+    assert Knot.freed == before + 1
+    assert not collector.look(2 * BUSY_S - 1)
+    assert collector.look(2 * BUSY_S)
