@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Types of the extension module; `switchboard_engine` re-exports the public names."""
 
+from os import PathLike
 from typing import final
 
 from switchboard_engine.types import BuildInfo, Event, SessionStats
@@ -111,6 +112,22 @@ class Engine:
 
     def stop(self, session_id: str) -> None:
         """Stop the prompt in progress, if any."""
+
+    def start_recording(
+        self, session_id: str, recording_id: str, path: str | PathLike[str], formats: dict[int, str]
+    ) -> None:
+        """Record what the remote says (left) and is given to hear (right), until stopped or the session ends.
+
+        The file is a WAV of 16-bit samples at 8 kHz; it must not exist. `formats` tells which payload types are PCMU
+        or PCMA; others are silence. Whether the file can be made is told by an event. Raises EngineError when the
+        session is recorded already.
+        """
+
+    def stop_recording(self, session_id: str) -> tuple[int, int]:
+        """End a recording; return its milliseconds and the octets of its file, which is complete a moment later.
+
+        Raises EngineError when the session is not recorded.
+        """
 
     def stats(self, session_id: str) -> SessionStats:
         """Return a snapshot of the counters."""

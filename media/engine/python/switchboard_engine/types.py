@@ -61,6 +61,13 @@ class BuildInfo(TypedDict):
 Event: TypeAlias = (
     tuple[Literal["media_started", "inactive"], str]
     | tuple[Literal["play_started", "play_completed", "play_stopped"], str, str]
+    | tuple[
+        Literal["recording_started", "recording_stopped", "recording_failed"], str, str, str, int, int, int
+    ]
     | tuple[Literal["fatal"], int, str]
 )
-"""An event: its name, then session id and play id, or the worker's number and what happened to it."""
+"""An event: its name, then session id and play id, or the worker's number and what happened to it.
+
+Of a recording: session id, recording id, why it failed, its milliseconds, the octets of its file, and how many parts
+of packets are missing because the disk was too slow.
+"""

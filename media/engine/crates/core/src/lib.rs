@@ -23,7 +23,9 @@ pub mod rtp;
 mod session;
 mod slab;
 mod statistics;
+mod tap;
 mod tick;
+mod timeline;
 mod timers;
 
 pub use error::MediaError;
@@ -36,4 +38,6 @@ pub use relay::{Component, Forward, Relay, RelayConfig, Transmit};
 pub use session::{Remote, Session, SessionConfig, SessionSeed, SessionStatistics};
 pub use slab::SessionKey;
 pub use statistics::ReceiveStatistics;
+pub use tap::{Audio, AudioTap, Direction};
 pub use tick::AdaptiveTick;
+pub use timeline::{Channel, PATIENCE_SAMPLES, SAMPLE_RATE_HZ, Timeline, samples_in};

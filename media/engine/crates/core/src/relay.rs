@@ -15,6 +15,7 @@ use crate::reports::{next_interval_us, ntp_at};
 use crate::rtp::RtpHeader;
 use crate::session::{Received, Remote, Session, SessionStatistics};
 use crate::slab::{SessionKey, Slab};
+use crate::tap::AudioTap;
 use crate::timers::{TIMER_KINDS, TimerKind, Timers};
 
 /// One of the two ports of a session.
@@ -215,6 +216,26 @@ impl Relay {
         Ok(())
     }
 
+    /// Whether somebody listens to a session.
+    ///
+    /// # Errors
+    /// `UnknownSession`.
+    pub fn is_tapped(&self, key: SessionKey) -> Result<bool, MediaError> {
+        self.sessions.get(key).map(|session| session.tap.is_some()).ok_or(MediaError::UnknownSession)
+    }
+
+    /// Has somebody listen to a session instead of who did before, who is given back; `None`: nobody.
+    ///
+    /// # Errors
+    /// `UnknownSession`.
+    pub fn set_tap(
+        &mut self,
+        key: SessionKey,
+        tap: Option<Box<dyn AudioTap>>,
+    ) -> Result<Option<Box<dyn AudioTap>>, MediaError> {
+        Ok(std::mem::replace(&mut self.session(key)?.tap, tap))
+    }
+
     /// A snapshot of a session's counters.
     ///
     /// # Errors
@@ -275,7 +296,7 @@ impl Relay {
                     session.is_inactive = false;
                     self.arm_inactivity(key);
                 }
-                self.forward_rtp(key, packet, &header)
+                self.forward_rtp(key, packet, &header, now_us)
             }
             Received::Rtcp => {
                 let accepted = session.record_rtcp(packet, ntp_at(ntp_at_zero, now_us), now_us);
@@ -284,11 +305,20 @@ impl Relay {
         }
     }
 
-    fn forward_rtp(&mut self, from: SessionKey, packet: &mut [u8], header: &RtpHeader) -> Option<Forward> {
+    fn forward_rtp(
+        &mut self,
+        from: SessionKey,
+        packet: &mut [u8],
+        header: &RtpHeader,
+        now_us: u64,
+    ) -> Option<Forward> {
         let key = self.sessions.get(from)?.peer?;
         let target = self.sessions.get_mut(key)?;
-        let destination =
-            if key == from { target.echo_rtp(packet, header) } else { target.forward_rtp(packet, header) }?;
+        let destination = if key == from {
+            target.echo_rtp(packet, header, now_us)
+        } else {
+            target.forward_rtp(packet, header, now_us)
+        }?;
         Some(Forward { key, component: Component::Rtp, destination })
     }
 

@@ -5,7 +5,9 @@ use crate::event::Event;
 use crate::playback::{Due, MAX_CATCH_UP_PACKETS, PACKET_US};
 use crate::relay::{Component, Forward, Relay, Transmit, component_for};
 use crate::reports::{next_interval_us, ntp_at};
+use crate::rtp::RtpHeader;
 use crate::slab::SessionKey;
+use crate::tap::Direction;
 use crate::timers::TimerKind;
 
 impl Relay {
@@ -33,6 +35,11 @@ impl Relay {
                 Due::Packet(packet) => {
                     if let Some(destination) = session.rtp_destination() {
                         session.count_sent(packet.len());
+                        if session.tap.is_some()
+                            && let Ok(header) = RtpHeader::parse(&packet)
+                        {
+                            session.listen(Direction::ToRemote, &packet, &header, now_us);
+                        }
                         let forward = Forward { key, component: Component::Rtp, destination };
                         emit(Transmit { forward, packet: &packet });
                     }

@@ -15,6 +15,7 @@ use crate::rtcp::Compound;
 use crate::rtp::{self, RtpHeader};
 use crate::slab::SessionKey;
 use crate::statistics::ReceiveStatistics;
+use crate::tap::{Audio, AudioTap, Direction};
 use crate::timers::Deadlines;
 
 /// The random numbers of a session, drawn by the runtime (RFC 3550 5.1: SSRC, sequence and timestamp).
@@ -124,6 +125,7 @@ pub struct Session {
     pub(crate) report_random: u32,
     pub(crate) counters: SessionStatistics,
     pub(crate) payload_map: PayloadMap,
+    pub(crate) tap: Option<Box<dyn AudioTap>>,
     rtp_latch: Latch,
     rtcp_latch: Latch,
     is_muxed: bool,
@@ -159,6 +161,7 @@ impl Session {
             report_random: seed.ssrc | 1,
             counters: SessionStatistics::default(),
             payload_map: PayloadMap::default(),
+            tap: None,
             rtp_latch: Latch::default(),
             rtcp_latch: Latch::default(),
             is_muxed: false,
@@ -195,6 +198,9 @@ impl Session {
         self.rtp_latch.commit(source, admission);
         self.reception.record(&header, packet.len(), now_us, self.clock_rate_hz);
         self.active_at_us = now_us;
+        if self.tap.is_some() {
+            self.listen(Direction::FromRemote, packet, &header, now_us);
+        }
         Some(Received::Rtp(header))
     }
 
@@ -224,7 +230,12 @@ impl Session {
     }
 
     /// Prepares a peer's RTP packet for this remote; `None` when it must not go out.
-    pub(crate) fn forward_rtp(&mut self, packet: &mut [u8], header: &RtpHeader) -> Option<SocketAddr> {
+    pub(crate) fn forward_rtp(
+        &mut self,
+        packet: &mut [u8],
+        header: &RtpHeader,
+        now_us: u64,
+    ) -> Option<SocketAddr> {
         let destination = self.rtp_latch.destination()?;
         if self.playback.is_some() {
             return None;
@@ -237,13 +248,36 @@ impl Session {
             rtp::set_payload_type(packet, payload_type);
         }
         self.count_sent(packet.len());
+        if self.tap.is_some() {
+            let sent = RtpHeader { payload_type, ..*header };
+            self.listen(Direction::ToRemote, packet, &sent, now_us);
+        }
         Some(destination)
     }
 
     /// Prepares the session's own packet to go back to it.
-    pub(crate) fn echo_rtp(&mut self, packet: &mut [u8], header: &RtpHeader) -> Option<SocketAddr> {
+    pub(crate) fn echo_rtp(
+        &mut self,
+        packet: &mut [u8],
+        header: &RtpHeader,
+        now_us: u64,
+    ) -> Option<SocketAddr> {
         rtp::set_ssrc(packet, self.echo_ssrc);
-        self.forward_rtp(packet, header)
+        self.forward_rtp(packet, header, now_us)
+    }
+
+    /// Gives a packet to who listens, if anybody does.
+    pub(crate) fn listen(&mut self, direction: Direction, packet: &[u8], header: &RtpHeader, at_us: u64) {
+        if let Some(tap) = &mut self.tap {
+            tap.take(&Audio {
+                direction,
+                payload_type: header.payload_type,
+                ssrc: header.ssrc,
+                timestamp: header.timestamp,
+                payload: &packet[header.payload_start..header.payload_end],
+                at_us,
+            });
+        }
     }
 
     pub(crate) fn count_sent(&mut self, octets: usize) {

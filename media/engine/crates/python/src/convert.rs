@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
-use media_runtime::{Codec, EngineEvent, Event, PayloadMap, Remote, SessionStatistics};
+use media_runtime::{Codec, EngineEvent, Event, PayloadMap, RecordingReport, Remote, SessionStatistics};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -51,6 +51,11 @@ pub(crate) fn payload_map(mapping: &HashMap<u64, u64>, allowed: Option<&[u8]>) -
     PayloadMap::new(&pairs, allowed).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
+/// Payload types with the codecs that they stand for.
+pub(crate) fn formats(formats: &HashMap<u8, String>) -> PyResult<Vec<(u8, Codec)>> {
+    formats.iter().map(|(&payload_type, name)| Ok((payload_type, parse_codec(name)?))).collect()
+}
+
 /// The counters of a session; the keys are documented in `_native.pyi`.
 pub(crate) fn statistics_dict<'py>(
     py: Python<'py>,
@@ -85,6 +90,14 @@ pub(crate) fn event_tuple<'py>(py: Python<'py>, event: &EngineEvent) -> PyResult
     let unknown = || ("unknown", "").into_pyobject(py);
     match event {
         EngineEvent::Fatal { worker, detail } => ("fatal", worker, detail).into_pyobject(py),
+        EngineEvent::Recording { session, recording, duration_ms, octets, dropped, report } => {
+            let (name, detail) = match report {
+                RecordingReport::Started => ("recording_started", ""),
+                RecordingReport::Stopped => ("recording_stopped", ""),
+                RecordingReport::Failed(detail) => ("recording_failed", detail.as_str()),
+            };
+            (name, &**session, recording, detail, duration_ms, octets, dropped).into_pyobject(py)
+        }
         EngineEvent::Media(event) => match event {
             Event::MediaStarted { session } => ("media_started", &**session).into_pyobject(py),
             Event::Inactive { session } => ("inactive", &**session).into_pyobject(py),

@@ -8,8 +8,9 @@ mod convert;
 mod errors;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
-use media_runtime::{Engine, EngineOptions, PlayOptions};
+use media_runtime::{Engine, EngineOptions, PlayOptions, RecordOptions};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
@@ -121,6 +122,23 @@ impl PyEngine {
 
     fn stop(&self, py: Python<'_>, session_id: &str) -> PyResult<()> {
         py.detach(|| self.0.stop(session_id)).map_err(to_python)
+    }
+
+    fn start_recording(
+        &self,
+        py: Python<'_>,
+        session_id: &str,
+        recording_id: String,
+        path: PathBuf,
+        formats: HashMap<u8, String>,
+    ) -> PyResult<()> {
+        let options = RecordOptions { recording: recording_id, path, formats: convert::formats(&formats)? };
+        py.detach(|| self.0.start_recording(session_id, options)).map_err(to_python)
+    }
+
+    fn stop_recording(&self, py: Python<'_>, session_id: &str) -> PyResult<(u64, u64)> {
+        let length = py.detach(|| self.0.stop_recording(session_id)).map_err(to_python)?;
+        Ok((length.duration_ms, length.octets))
     }
 
     fn stats<'py>(&self, py: Python<'py>, session_id: &str) -> PyResult<Bound<'py, PyDict>> {

@@ -23,6 +23,7 @@ use crate::options::EngineOptions;
 use crate::ports::bind_pair;
 use crate::prompts::Prompts;
 use crate::random;
+use crate::recorder::{RecordOptions, Recorder, RecordingLength, Tap};
 use crate::worker::{State, Worker};
 
 /// How to play a prompt.
@@ -60,6 +61,7 @@ pub struct Engine {
     registry: Mutex<Registry>,
     events: Arc<EventQueue>,
     prompts: Prompts,
+    recorder: Recorder,
 }
 
 impl Engine {
@@ -77,6 +79,7 @@ impl Engine {
             .collect::<Result<Vec<_>, _>>()?;
         let threads = workers.iter().map(Worker::spawn).collect::<Result<Vec<_>, _>>()?;
         let registry = Registry { sessions: HashMap::new(), ports, threads, is_closed: false };
+        let recorder = Recorder::new(clock, events.clone());
         Ok(Self {
             options,
             clock,
@@ -84,6 +87,7 @@ impl Engine {
             registry: Mutex::new(registry),
             events,
             prompts: Prompts::default(),
+            recorder,
         })
     }
 
@@ -249,6 +253,33 @@ impl Engine {
         self.with_session(id, |state, key, _| state.relay.stop(key))
     }
 
+    /// Records what a session's remote says (left) and is given to hear (right) until `stop_recording` or its end.
+    ///
+    /// The file is made and written by a thread of its own, which reports as `EngineEvent::Recording`.
+    ///
+    /// # Errors
+    /// `Recording` when it is recorded already, `SessionNotFound`, `WorkerFailed`, `Closed`, `Io` (no thread).
+    pub fn start_recording(&self, id: &str, options: RecordOptions) -> Result<(), EngineError> {
+        if self.with_session(id, |state, key, _| state.relay.is_tapped(key))? {
+            return Err(EngineError::Recording(id.to_owned()));
+        }
+        let tap = Box::new(self.recorder.start(id, options)?);
+        self.with_session(id, |state, key, _| state.relay.set_tap(key, Some(tap))).map(drop)
+    }
+
+    /// Ends a recording and gives its length; the last of it is written a moment later.
+    ///
+    /// # Errors
+    /// `NotRecording`, `SessionNotFound`, `WorkerFailed`, `Closed`.
+    pub fn stop_recording(&self, id: &str) -> Result<RecordingLength, EngineError> {
+        let tap = self.with_session(id, |state, key, _| state.relay.set_tap(key, None))?;
+        let tap = tap.ok_or_else(|| EngineError::NotRecording(id.to_owned()))?;
+        (tap as Box<dyn std::any::Any>)
+            .downcast_ref::<Tap>()
+            .map(Tap::length)
+            .ok_or_else(|| EngineError::NotRecording(id.to_owned()))
+    }
+
     /// A snapshot of a session's counters.
     ///
     /// # Errors
@@ -316,6 +347,7 @@ impl Engine {
             // A failed worker keeps its sockets until the engine is dropped.
             let _ = worker.command(|state, _| drop(worker.release_sockets(state, placement.key)));
         }
+        self.recorder.close();
     }
 }
 

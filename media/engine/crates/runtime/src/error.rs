@@ -16,6 +16,10 @@ pub enum EngineError {
     SessionExists(String),
     /// All port pairs are in use, in quarantine or held by other programs.
     PortsExhausted,
+    /// The session is being recorded already.
+    Recording(String),
+    /// The session is not being recorded.
+    NotRecording(String),
     /// The engine was closed.
     Closed,
     /// The worker thread of this number has failed; its sessions are lost.
@@ -34,6 +38,8 @@ impl fmt::Display for EngineError {
             Self::SessionNotFound(id) => write!(formatter, "no session {id}"),
             Self::SessionExists(id) => write!(formatter, "session {id} exists"),
             Self::PortsExhausted => write!(formatter, "no RTP port pair is free"),
+            Self::Recording(id) => write!(formatter, "session {id} is being recorded"),
+            Self::NotRecording(id) => write!(formatter, "session {id} is not being recorded"),
             Self::Closed => write!(formatter, "the engine is closed"),
             Self::WorkerFailed(worker) => write!(formatter, "media worker {worker} has failed"),
             Self::Invalid(reason) => write!(formatter, "{reason}"),

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::RawFd;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use media_core::Event;
 
@@ -13,12 +13,38 @@ use crate::sys::EventFd;
 /// More than this waits only when the control side is stuck; new events are then dropped.
 const MAX_QUEUED: usize = 1 << 18;
 
+/// What became of a recording.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RecordingReport {
+    /// Its file is open.
+    Started,
+    /// All of it is in the file.
+    Stopped,
+    /// It ended early, or never began, for this reason.
+    Failed(String),
+}
+
 /// What the control side is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EngineEvent {
     /// Something happened in a session.
     Media(Event),
+    /// A recording began or ended.
+    Recording {
+        /// Session id.
+        session: Arc<str>,
+        /// The caller's name for the recording.
+        recording: String,
+        /// From its start to its end.
+        duration_ms: u64,
+        /// Octets of the file.
+        octets: u64,
+        /// Parts of packets that the writer could not take in time; they are silence.
+        dropped: u64,
+        /// What happened.
+        report: RecordingReport,
+    },
     /// A worker thread has ended; its sessions are lost and the process should be replaced.
     Fatal {
         /// Number of the worker.
@@ -54,6 +80,16 @@ impl EventQueue {
             if queue.len() < MAX_QUEUED {
                 queue.push_back(EngineEvent::Media(event));
             }
+        }
+        drop(queue);
+        self.signal.signal();
+    }
+
+    /// Appends one event.
+    pub(crate) fn push(&self, event: EngineEvent) {
+        let mut queue = self.lock();
+        if queue.len() < MAX_QUEUED {
+            queue.push_back(event);
         }
         drop(queue);
         self.signal.signal();

@@ -15,13 +15,16 @@ mod options;
 mod ports;
 mod prompts;
 mod random;
+mod recorder;
 mod sockets;
 mod sys;
+mod wav;
 mod worker;
 
 pub use engine::{Engine, PlayOptions};
 pub use error::EngineError;
-pub use events::EngineEvent;
+pub use events::{EngineEvent, RecordingReport};
 pub use media_core::g711::Codec;
 pub use media_core::{Event, MediaError, PayloadMap, Remote, SessionStatistics};
 pub use options::EngineOptions;
+pub use recorder::{RecordOptions, RecordingLength};
