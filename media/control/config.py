@@ -28,6 +28,9 @@ class RtpConfig:
     audio_path: Path
     """Directory of the prompts."""
 
+    recordings_path: Path = Path("var/recordings")
+    """Directory of the recordings."""
+
     advertise: str = ""
     """Address written into descriptions; "": chosen per remote."""
 

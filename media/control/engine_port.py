@@ -7,6 +7,7 @@ It must not import the engine: tests hand in a small one of their own.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 
@@ -44,6 +45,12 @@ class MediaEngine(Protocol):
     ) -> None: ...
 
     def stop(self, session_id: str) -> None: ...
+
+    def start_recording(
+        self, session_id: str, recording_id: str, path: Path, formats: dict[int, str]
+    ) -> None: ...
+
+    def stop_recording(self, session_id: str) -> tuple[int, int]: ...
 
     def stats(self, session_id: str) -> Mapping[str, Any]: ...
 

@@ -33,6 +33,8 @@ class Reason(enum.StrEnum):
     NO_SUCH_FILE = "no_such_file"
     BAD_AUDIO = "bad_audio"
     NO_PLAYABLE_CODEC = "no_playable_codec"
+    NO_RECORDABLE_CODEC = "no_recordable_codec"
+    NO_SUCH_RECORDING = "no_such_recording"
     NO_PORT = "no_port"
     DRAINING = "draining"
     LOST = "lost"

@@ -10,6 +10,8 @@ from media.control.media_events import (
     MediaStarted,
     PlaybackChanged,
     PlaybackState,
+    RecordingChanged,
+    RecordingState,
 )
 from media.control.verbs import fill_stats
 
@@ -23,6 +25,8 @@ def fill_event(event: MediaEvent, message: pb.ControlEvent) -> None:
         message.media_inactive.silent_ms = event.silent_ms
     elif isinstance(event, PlaybackChanged):
         fill_playback(event, message.playback)
+    elif isinstance(event, RecordingChanged):
+        _fill_recording(event, message.recording)
     else:
         message.session_expired.session_id = event.session_id
         fill_stats(event.counters, message.session_expired.stats)
@@ -38,8 +42,20 @@ def fill_playback(event: PlaybackChanged, message: pb.PlaybackEvent) -> None:
     message.duration_ms = event.duration_ms
 
 
+def _fill_recording(event: RecordingChanged, message: pb.RecordingEvent) -> None:
+    message.session_id = event.session_id
+    message.recording_id = event.recording_id
+    message.state = int(event.state)  # type: ignore[assignment]
+    message.detail = event.detail
+    message.duration_ms = event.duration_ms
+    message.bytes = event.size_bytes
+    message.packets_dropped = event.packets_dropped
+
+
 def is_urgent(event: MediaEvent) -> bool:
     """Tell whether somebody may wait for the event; the others travel with the next batch or a little later."""
     if isinstance(event, PlaybackChanged):
         return event.state.is_final or event.state is PlaybackState.PROGRESS
+    if isinstance(event, RecordingChanged):
+        return event.state is RecordingState.ERROR
     return not isinstance(event, MediaStarted)

@@ -33,6 +33,7 @@ from media.control.media_events import (
 from media.control.metering import RtpMeter
 from media.control.negotiate import playable_format
 from media.control.playback import Listener, Playback, Playbacks, PromptSource
+from media.control.recordings import Recordings
 from media.control.remote_audio import RemoteAudio
 from media.control.remote_reader import RemoteReader
 from media.control.results import Created, Negotiated, NodeHealth
@@ -83,6 +84,7 @@ class SessionManager:
         self._addresses = addresses or AddressBook(bind_ip=config.rtp_bind, advertise=config.advertise)
         self._read = RemoteReader(self._addresses)
         self._playbacks = Playbacks(engine, prompts, loop)
+        self.recordings = Recordings(engine, config.recordings_path, self._touch, lambda *a: self.emit(*a))
         self._supervisor = Supervisor(
             inactivity_s=config.inactivity_s,
             orphan_factor=config.orphan_factor,
@@ -323,15 +325,15 @@ class SessionManager:
             if name == "fatal":
                 self._fail(f"media thread {session_id} failed: {rest[0]}")
                 continue
-            session = self.sessions.get(session_id)
-            if session is None:
+            if (session := self.sessions.get(session_id)) is None:
                 continue
             if name == "media_started":
                 self.emit(session.owner, MediaStarted(session_id))
             elif name == "inactive":
                 if self._supervisor.note_silence(session):
-                    silent_ms = int(self.config.inactivity_s * 1000)
-                    self.emit(session.owner, MediaInactive(session_id, silent_ms))
+                    self.emit(session.owner, MediaInactive(session_id, int(self.config.inactivity_s * 1000)))
+            elif name.startswith("recording_"):
+                self.recordings.on_engine_event(session, name, *rest)
             else:
                 self._playbacks.on_engine_event(name, session_id, *rest)
 
@@ -346,8 +348,7 @@ class SessionManager:
             self.emit(session.owner, MediaInactive(session.session_id, int(silent_s * 1000)))
         for session_id in due.expired:
             session = self.sessions[session_id]
-            facts = {"call_id": session.call_id, "leg": session.leg, "session_id": session_id}
-            log.warning("session expired: no RTP, and nobody ended it", **facts)
+            log.warning("session expired: no RTP, and nobody ended it", **session.facts)
             self.emit(session.owner, SessionExpired(session_id, self.destroy(session_id)))
         self._sweep_timer = self._loop.call_later(self._supervisor.sweep_s, self._sweep)
 

@@ -69,4 +69,24 @@ class SessionExpired(NamedTuple):
     counters: SessionCounters
 
 
-MediaEvent = MediaStarted | MediaInactive | PlaybackChanged | SessionExpired
+class RecordingState(enum.IntEnum):
+    """The states of the protocol's `RecordingEvent`, with its numbers."""
+
+    STARTED = 1
+    STOPPED = 2
+    ERROR = 3
+
+
+class RecordingChanged(NamedTuple):
+    """A recording began or ended."""
+
+    session_id: str
+    recording_id: str
+    state: RecordingState
+    detail: str = ""
+    duration_ms: int = 0
+    size_bytes: int = 0
+    packets_dropped: int = 0
+
+
+MediaEvent = RecordingChanged | MediaStarted | MediaInactive | PlaybackChanged | SessionExpired

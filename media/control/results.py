@@ -21,6 +21,14 @@ class Created(NamedTuple):
     state: SessionState
 
 
+class Recorded(NamedTuple):
+    """Outcome of `Recordings.stop`."""
+
+    duration_ms: int
+    size_bytes: int
+    """Of the whole file."""
+
+
 class Negotiated(NamedTuple):
     """Outcome of a description given or taken; `local_sdp` is empty when none was written."""
 

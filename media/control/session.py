@@ -39,6 +39,7 @@ class MediaSession:
         offer: the remote's last offer; it stays until a newer one comes, so that an answer can be made again.
         offer_is_open: whether `offer` waits for an answer.
         peer_id: the session it is bridged with; its own id for an echo; "" for none.
+        recording_id: the recording of it that goes on; "" for none.
         owner: id of the Control client that touched it last; "" for none.
     """
 
@@ -58,6 +59,7 @@ class MediaSession:
         "offer_is_open",
         "owner",
         "peer_id",
+        "recording_id",
         "remote",
         "session_id",
         "signaling_ip",
@@ -86,6 +88,7 @@ class MediaSession:
         self.offer: RemoteAudio | None = None
         self.offer_is_open = False
         self.peer_id = ""
+        self.recording_id = ""
         self._offered: tuple[Format, ...] = ()
         self._offered_direction = Direction.SENDRECV
         self._direction = Direction.SENDRECV
@@ -101,6 +104,11 @@ class MediaSession:
             return self.agreement[0].local.encoding
         candidates = self._offered if self.offer is None else self.offer.formats
         return next((entry.encoding for entry in candidates if is_speech(entry)), "")
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What each log line about the session says."""
+        return {"call_id": self.call_id, "leg": self.leg, "session_id": self.session_id}
 
     @property
     def on_hold(self) -> bool:

@@ -14,7 +14,7 @@ from media.control.gen import rtpmanager_pb2 as pb
 from media.control.manager import SessionManager
 from media.control.media_events import SessionCounters
 from media.control.replays import ReplayCache
-from media.control.results import Created, DrainWish, Negotiated, NodeHealth
+from media.control.results import Created, DrainWish, Negotiated, NodeHealth, Recorded
 from media.control.sdp_parser import MAX_SDP_BYTES
 
 MIN_PROGRESS_MS = 20
@@ -186,6 +186,19 @@ def _stop(manager: SessionManager, request: pb.StopAudioRequest, owner: str) -> 
     return DONE
 
 
+def _start_recording(manager: SessionManager, request: pb.StartRecordingRequest, owner: str) -> object:
+    manager.recordings.start(request.session_id, request.recording_id, request.file, owner=owner)
+    return DONE
+
+
+def _stop_recording(manager: SessionManager, request: pb.StopRecordingRequest, owner: str) -> Recorded:
+    return manager.recordings.stop(request.session_id, request.recording_id, owner=owner)
+
+
+def _fill_recorded(outcome: Recorded, reply: pb.StopRecordingReply) -> None:
+    reply.duration_ms, reply.bytes = outcome
+
+
 def _destroy(manager: SessionManager, request: pb.DestroySessionRequest, owner: str) -> SessionCounters:
     return manager.destroy(request.session_id)
 
@@ -238,6 +251,8 @@ VERBS: dict[str, Verb] = {
     "unbridge_media": Verb(_unbridge, _fill_nothing),
     "play_audio": Verb(_play, _fill_nothing),
     "stop_audio": Verb(_stop, _fill_nothing),
+    "start_recording": Verb(_start_recording, _fill_nothing),
+    "stop_recording": Verb(_stop_recording, _fill_recorded),
     "destroy_session": Verb(_destroy, _fill_destroyed),
     "health": Verb(_health, _fill_health, is_mutating=False),
     # Changes something, but the same thing however often it comes.

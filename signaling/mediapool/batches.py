@@ -38,6 +38,8 @@ FIELD_OF: dict[type, str] = {
     pb.UnbridgeMediaRequest: "unbridge_media",
     pb.PlayAudioRequest: "play_audio",
     pb.StopAudioRequest: "stop_audio",
+    pb.StartRecordingRequest: "start_recording",
+    pb.StopRecordingRequest: "stop_recording",
     pb.SetDrainRequest: "set_drain",
     pb.DestroySessionRequest: "destroy_session",
     pb.HealthRequest: "health",

@@ -3,7 +3,7 @@
 
 from switchboard.addresses import is_url
 from switchboard.env import BadVariable
-from switchboard.settings.base import BASE_DIR, HOSTNAME, RTPMANAGER, SIGNALING, UI, env
+from switchboard.settings.base import BASE_DIR, HOSTNAME, RTPMANAGER, SIGNALING, UI, VAR_DIR, env
 from switchboard.settings.sip import SIP_BIND
 
 GRPC_PORT = env.port("GRPC_PORT", 9090, roles=[RTPMANAGER], help="gRPC listen port")
@@ -65,6 +65,12 @@ AUDIO_FILES_ELSEWHERE = env.boolean(
     roles=[SIGNALING, UI],
     help="Whether the RTP managers have WAV files of their own in AUDIO_PATH that this host has not: routes may then "
     "name any .wav file; otherwise a route is refused that names one which is not there",
+)
+RECORDINGS_PATH = env.path(
+    "RECORDINGS_PATH",
+    VAR_DIR / "recordings",
+    roles=[RTPMANAGER, UI],
+    help="Directory of recorded calls: RTP managers write there, the ui role reads and deletes there",
 )
 PROMPT_MAX_BYTES = env.integer(
     "PROMPT_MAX_BYTES",

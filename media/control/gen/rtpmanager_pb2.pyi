@@ -129,6 +129,31 @@ PLAYBACK_STATE_ERROR: PlaybackState.ValueType  # 4
 PLAYBACK_STATE_STOPPED: PlaybackState.ValueType  # 5
 Global___PlaybackState: _TypeAlias = PlaybackState  # noqa: Y015
 
+class _RecordingState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RecordingStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RecordingState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RECORDING_STATE_UNSPECIFIED: _RecordingState.ValueType  # 0
+    RECORDING_STATE_STARTED: _RecordingState.ValueType  # 1
+    """the file is open"""
+    RECORDING_STATE_STOPPED: _RecordingState.ValueType  # 2
+    """all of it is in the file"""
+    RECORDING_STATE_ERROR: _RecordingState.ValueType  # 3
+    """ended early, or never began; the session goes on"""
+
+class RecordingState(_RecordingState, metaclass=_RecordingStateEnumTypeWrapper): ...
+
+RECORDING_STATE_UNSPECIFIED: RecordingState.ValueType  # 0
+RECORDING_STATE_STARTED: RecordingState.ValueType  # 1
+"""the file is open"""
+RECORDING_STATE_STOPPED: RecordingState.ValueType  # 2
+"""all of it is in the file"""
+RECORDING_STATE_ERROR: RecordingState.ValueType  # 3
+"""ended early, or never began; the session goes on"""
+Global___RecordingState: _TypeAlias = RecordingState  # noqa: Y015
+
 @_typing.final
 class CreateSessionRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -581,6 +606,104 @@ class StopAudioReply(_message.Message):
 Global___StopAudioReply: _TypeAlias = StopAudioReply  # noqa: Y015
 
 @_typing.final
+class StartRecordingRequest(_message.Message):
+    """Records what the session's remote says (left) and is given to hear (right), until StopRecording or the end of the
+    session. The file is a WAV: 8 kHz, stereo, 16-bit PCM. A session has one recording at a time; to start the same one
+    again changes nothing.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    RECORDING_ID_FIELD_NUMBER: _builtins.int
+    FILE_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    session_id: _builtins.str
+    recording_id: _builtins.str
+    """chosen by the client"""
+    file: _builtins.str
+    """below RECORDINGS_PATH; must not exist"""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        session_id: _builtins.str = ...,
+        recording_id: _builtins.str = ...,
+        file: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "recording_id", b"recording_id", "request_id", b"request_id", "session_id", b"session_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StartRecordingRequest: _TypeAlias = StartRecordingRequest  # noqa: Y015
+
+@_typing.final
+class StartRecordingReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StartRecordingReply: _TypeAlias = StartRecordingReply  # noqa: Y015
+
+@_typing.final
+class StopRecordingRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    RECORDING_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    session_id: _builtins.str
+    recording_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        session_id: _builtins.str = ...,
+        recording_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["recording_id", b"recording_id", "request_id", b"request_id", "session_id", b"session_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StopRecordingRequest: _TypeAlias = StopRecordingRequest  # noqa: Y015
+
+@_typing.final
+class StopRecordingReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DURATION_MS_FIELD_NUMBER: _builtins.int
+    BYTES_FIELD_NUMBER: _builtins.int
+    duration_ms: _builtins.int
+    bytes: _builtins.int
+    """of the whole file; the last of it is written a moment later"""
+    def __init__(
+        self,
+        *,
+        duration_ms: _builtins.int = ...,
+        bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "duration_ms", b"duration_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StopRecordingReply: _TypeAlias = StopRecordingReply  # noqa: Y015
+
+@_typing.final
 class DestroySessionRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -814,6 +937,45 @@ class PlaybackEvent(_message.Message):
 Global___PlaybackEvent: _TypeAlias = PlaybackEvent  # noqa: Y015
 
 @_typing.final
+class RecordingEvent(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    RECORDING_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    DURATION_MS_FIELD_NUMBER: _builtins.int
+    BYTES_FIELD_NUMBER: _builtins.int
+    PACKETS_DROPPED_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    recording_id: _builtins.str
+    state: Global___RecordingState.ValueType
+    detail: _builtins.str
+    """of an ERROR"""
+    duration_ms: _builtins.int
+    bytes: _builtins.int
+    packets_dropped: _builtins.int
+    """came faster than the disk took them; they are silence"""
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+        recording_id: _builtins.str = ...,
+        state: Global___RecordingState.ValueType = ...,
+        detail: _builtins.str = ...,
+        duration_ms: _builtins.int = ...,
+        bytes: _builtins.int = ...,
+        packets_dropped: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "detail", b"detail", "duration_ms", b"duration_ms", "packets_dropped", b"packets_dropped", "recording_id", b"recording_id", "session_id", b"session_id", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordingEvent: _TypeAlias = RecordingEvent  # noqa: Y015
+
+@_typing.final
 class ControlRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -828,6 +990,8 @@ class ControlRequest(_message.Message):
     DESTROY_SESSION_FIELD_NUMBER: _builtins.int
     HEALTH_FIELD_NUMBER: _builtins.int
     SET_DRAIN_FIELD_NUMBER: _builtins.int
+    START_RECORDING_FIELD_NUMBER: _builtins.int
+    STOP_RECORDING_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def create_session(self) -> Global___CreateSessionRequest: ...
     @_builtins.property
@@ -850,6 +1014,10 @@ class ControlRequest(_message.Message):
     def health(self) -> Global___HealthRequest: ...
     @_builtins.property
     def set_drain(self) -> Global___SetDrainRequest: ...
+    @_builtins.property
+    def start_recording(self) -> Global___StartRecordingRequest: ...
+    @_builtins.property
+    def stop_recording(self) -> Global___StopRecordingRequest: ...
     def __init__(
         self,
         *,
@@ -864,12 +1032,14 @@ class ControlRequest(_message.Message):
         destroy_session: Global___DestroySessionRequest | None = ...,
         health: Global___HealthRequest | None = ...,
         set_drain: Global___SetDrainRequest | None = ...,
+        start_recording: Global___StartRecordingRequest | None = ...,
+        stop_recording: Global___StopRecordingRequest | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["bridge_media", b"bridge_media", "create_answer", b"create_answer", "create_offer", b"create_offer", "create_session", b"create_session", "destroy_session", b"destroy_session", "health", b"health", "play_audio", b"play_audio", "request", b"request", "set_drain", b"set_drain", "stop_audio", b"stop_audio", "unbridge_media", b"unbridge_media", "update_session_remote", b"update_session_remote"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["bridge_media", b"bridge_media", "create_answer", b"create_answer", "create_offer", b"create_offer", "create_session", b"create_session", "destroy_session", b"destroy_session", "health", b"health", "play_audio", b"play_audio", "request", b"request", "set_drain", b"set_drain", "start_recording", b"start_recording", "stop_audio", b"stop_audio", "stop_recording", b"stop_recording", "unbridge_media", b"unbridge_media", "update_session_remote", b"update_session_remote"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bridge_media", b"bridge_media", "create_answer", b"create_answer", "create_offer", b"create_offer", "create_session", b"create_session", "destroy_session", b"destroy_session", "health", b"health", "play_audio", b"play_audio", "request", b"request", "set_drain", b"set_drain", "stop_audio", b"stop_audio", "unbridge_media", b"unbridge_media", "update_session_remote", b"update_session_remote"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bridge_media", b"bridge_media", "create_answer", b"create_answer", "create_offer", b"create_offer", "create_session", b"create_session", "destroy_session", b"destroy_session", "health", b"health", "play_audio", b"play_audio", "request", b"request", "set_drain", b"set_drain", "start_recording", b"start_recording", "stop_audio", b"stop_audio", "stop_recording", b"stop_recording", "unbridge_media", b"unbridge_media", "update_session_remote", b"update_session_remote"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_request: _TypeAlias = _typing.Literal["create_session", "create_answer", "create_offer", "update_session_remote", "bridge_media", "unbridge_media", "play_audio", "stop_audio", "destroy_session", "health", "set_drain"]  # noqa: Y015
+    _WhichOneofReturnType_request: _TypeAlias = _typing.Literal["create_session", "create_answer", "create_offer", "update_session_remote", "bridge_media", "unbridge_media", "play_audio", "stop_audio", "destroy_session", "health", "set_drain", "start_recording", "stop_recording"]  # noqa: Y015
     _WhichOneofArgType_request: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_request) -> _WhichOneofReturnType_request | None: ...
 
@@ -921,6 +1091,8 @@ class ControlReply(_message.Message):
     DESTROY_SESSION_FIELD_NUMBER: _builtins.int
     HEALTH_FIELD_NUMBER: _builtins.int
     SET_DRAIN_FIELD_NUMBER: _builtins.int
+    START_RECORDING_FIELD_NUMBER: _builtins.int
+    STOP_RECORDING_FIELD_NUMBER: _builtins.int
     code: _builtins.int
     """gRPC status code; 0 is OK"""
     detail: _builtins.str
@@ -947,6 +1119,10 @@ class ControlReply(_message.Message):
     def health(self) -> Global___HealthReply: ...
     @_builtins.property
     def set_drain(self) -> Global___SetDrainReply: ...
+    @_builtins.property
+    def start_recording(self) -> Global___StartRecordingReply: ...
+    @_builtins.property
+    def stop_recording(self) -> Global___StopRecordingReply: ...
     def __init__(
         self,
         *,
@@ -964,12 +1140,14 @@ class ControlReply(_message.Message):
         destroy_session: Global___DestroySessionReply | None = ...,
         health: Global___HealthReply | None = ...,
         set_drain: Global___SetDrainReply | None = ...,
+        start_recording: Global___StartRecordingReply | None = ...,
+        stop_recording: Global___StopRecordingReply | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["bridge_media", b"bridge_media", "create_answer", b"create_answer", "create_offer", b"create_offer", "create_session", b"create_session", "destroy_session", b"destroy_session", "health", b"health", "play_audio", b"play_audio", "reply", b"reply", "set_drain", b"set_drain", "stop_audio", b"stop_audio", "unbridge_media", b"unbridge_media", "update_session_remote", b"update_session_remote"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["bridge_media", b"bridge_media", "create_answer", b"create_answer", "create_offer", b"create_offer", "create_session", b"create_session", "destroy_session", b"destroy_session", "health", b"health", "play_audio", b"play_audio", "reply", b"reply", "set_drain", b"set_drain", "start_recording", b"start_recording", "stop_audio", b"stop_audio", "stop_recording", b"stop_recording", "unbridge_media", b"unbridge_media", "update_session_remote", b"update_session_remote"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bridge_media", b"bridge_media", "code", b"code", "create_answer", b"create_answer", "create_offer", b"create_offer", "create_session", b"create_session", "destroy_session", b"destroy_session", "detail", b"detail", "health", b"health", "play_audio", b"play_audio", "reason", b"reason", "reply", b"reply", "set_drain", b"set_drain", "stop_audio", b"stop_audio", "unbridge_media", b"unbridge_media", "update_session_remote", b"update_session_remote"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bridge_media", b"bridge_media", "code", b"code", "create_answer", b"create_answer", "create_offer", b"create_offer", "create_session", b"create_session", "destroy_session", b"destroy_session", "detail", b"detail", "health", b"health", "play_audio", b"play_audio", "reason", b"reason", "reply", b"reply", "set_drain", b"set_drain", "start_recording", b"start_recording", "stop_audio", b"stop_audio", "stop_recording", b"stop_recording", "unbridge_media", b"unbridge_media", "update_session_remote", b"update_session_remote"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_reply: _TypeAlias = _typing.Literal["create_session", "create_answer", "create_offer", "update_session_remote", "bridge_media", "unbridge_media", "play_audio", "stop_audio", "destroy_session", "health", "set_drain"]  # noqa: Y015
+    _WhichOneofReturnType_reply: _TypeAlias = _typing.Literal["create_session", "create_answer", "create_offer", "update_session_remote", "bridge_media", "unbridge_media", "play_audio", "stop_audio", "destroy_session", "health", "set_drain", "start_recording", "stop_recording"]  # noqa: Y015
     _WhichOneofArgType_reply: _TypeAlias = _typing.Literal["reply", b"reply"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_reply) -> _WhichOneofReturnType_reply | None: ...
 
@@ -1051,6 +1229,7 @@ class ControlEvent(_message.Message):
     MEDIA_INACTIVE_FIELD_NUMBER: _builtins.int
     PLAYBACK_FIELD_NUMBER: _builtins.int
     SESSION_EXPIRED_FIELD_NUMBER: _builtins.int
+    RECORDING_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def media_started(self) -> Global___MediaStarted: ...
     @_builtins.property
@@ -1059,6 +1238,8 @@ class ControlEvent(_message.Message):
     def playback(self) -> Global___PlaybackEvent: ...
     @_builtins.property
     def session_expired(self) -> Global___SessionExpired: ...
+    @_builtins.property
+    def recording(self) -> Global___RecordingEvent: ...
     def __init__(
         self,
         *,
@@ -1066,12 +1247,13 @@ class ControlEvent(_message.Message):
         media_inactive: Global___MediaInactive | None = ...,
         playback: Global___PlaybackEvent | None = ...,
         session_expired: Global___SessionExpired | None = ...,
+        recording: Global___RecordingEvent | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "media_inactive", b"media_inactive", "media_started", b"media_started", "playback", b"playback", "session_expired", b"session_expired"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "media_inactive", b"media_inactive", "media_started", b"media_started", "playback", b"playback", "recording", b"recording", "session_expired", b"session_expired"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "media_inactive", b"media_inactive", "media_started", b"media_started", "playback", b"playback", "session_expired", b"session_expired"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "media_inactive", b"media_inactive", "media_started", b"media_started", "playback", b"playback", "recording", b"recording", "session_expired", b"session_expired"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["media_started", "media_inactive", "playback", "session_expired"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["media_started", "media_inactive", "playback", "session_expired", "recording"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 

@@ -75,6 +75,16 @@ class RTPManagerServiceStub:
                 request_serializer=media_dot_control_dot_gen_dot_rtpmanager__pb2.StopAudioRequest.SerializeToString,
                 response_deserializer=media_dot_control_dot_gen_dot_rtpmanager__pb2.StopAudioReply.FromString,
                 _registered_method=True)
+        self.StartRecording = channel.unary_unary(
+                '/rtpmanager.v1.RTPManagerService/StartRecording',
+                request_serializer=media_dot_control_dot_gen_dot_rtpmanager__pb2.StartRecordingRequest.SerializeToString,
+                response_deserializer=media_dot_control_dot_gen_dot_rtpmanager__pb2.StartRecordingReply.FromString,
+                _registered_method=True)
+        self.StopRecording = channel.unary_unary(
+                '/rtpmanager.v1.RTPManagerService/StopRecording',
+                request_serializer=media_dot_control_dot_gen_dot_rtpmanager__pb2.StopRecordingRequest.SerializeToString,
+                response_deserializer=media_dot_control_dot_gen_dot_rtpmanager__pb2.StopRecordingReply.FromString,
+                _registered_method=True)
         self.DestroySession = channel.unary_unary(
                 '/rtpmanager.v1.RTPManagerService/DestroySession',
                 request_serializer=media_dot_control_dot_gen_dot_rtpmanager__pb2.DestroySessionRequest.SerializeToString,
@@ -149,6 +159,19 @@ class RTPManagerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StartRecording(self, request, context):
+        """Answers when the recording has been ordered; whether its file can be made is told by a RecordingEvent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StopRecording(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DestroySession(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -217,6 +240,16 @@ def add_RTPManagerServiceServicer_to_server(servicer, server):
                     servicer.StopAudio,
                     request_deserializer=media_dot_control_dot_gen_dot_rtpmanager__pb2.StopAudioRequest.FromString,
                     response_serializer=media_dot_control_dot_gen_dot_rtpmanager__pb2.StopAudioReply.SerializeToString,
+            ),
+            'StartRecording': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartRecording,
+                    request_deserializer=media_dot_control_dot_gen_dot_rtpmanager__pb2.StartRecordingRequest.FromString,
+                    response_serializer=media_dot_control_dot_gen_dot_rtpmanager__pb2.StartRecordingReply.SerializeToString,
+            ),
+            'StopRecording': grpc.unary_unary_rpc_method_handler(
+                    servicer.StopRecording,
+                    request_deserializer=media_dot_control_dot_gen_dot_rtpmanager__pb2.StopRecordingRequest.FromString,
+                    response_serializer=media_dot_control_dot_gen_dot_rtpmanager__pb2.StopRecordingReply.SerializeToString,
             ),
             'DestroySession': grpc.unary_unary_rpc_method_handler(
                     servicer.DestroySession,
@@ -455,6 +488,60 @@ class RTPManagerService:
             '/rtpmanager.v1.RTPManagerService/StopAudio',
             media_dot_control_dot_gen_dot_rtpmanager__pb2.StopAudioRequest.SerializeToString,
             media_dot_control_dot_gen_dot_rtpmanager__pb2.StopAudioReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartRecording(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rtpmanager.v1.RTPManagerService/StartRecording',
+            media_dot_control_dot_gen_dot_rtpmanager__pb2.StartRecordingRequest.SerializeToString,
+            media_dot_control_dot_gen_dot_rtpmanager__pb2.StartRecordingReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StopRecording(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rtpmanager.v1.RTPManagerService/StopRecording',
+            media_dot_control_dot_gen_dot_rtpmanager__pb2.StopRecordingRequest.SerializeToString,
+            media_dot_control_dot_gen_dot_rtpmanager__pb2.StopRecordingReply.FromString,
             options,
             channel_credentials,
             insecure,

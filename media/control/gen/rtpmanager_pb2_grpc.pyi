@@ -49,6 +49,9 @@ class RTPManagerServiceStub:
     PlayAudio: _grpc.UnaryStreamMultiCallable[_rtpmanager_pb2.PlayAudioRequest, _rtpmanager_pb2.PlaybackEvent]
     """Streams the playback's events; ends with COMPLETED, STOPPED or ERROR. Cancelling the call stops the playback."""
     StopAudio: _grpc.UnaryUnaryMultiCallable[_rtpmanager_pb2.StopAudioRequest, _rtpmanager_pb2.StopAudioReply]
+    StartRecording: _grpc.UnaryUnaryMultiCallable[_rtpmanager_pb2.StartRecordingRequest, _rtpmanager_pb2.StartRecordingReply]
+    """Answers when the recording has been ordered; whether its file can be made is told by a RecordingEvent."""
+    StopRecording: _grpc.UnaryUnaryMultiCallable[_rtpmanager_pb2.StopRecordingRequest, _rtpmanager_pb2.StopRecordingReply]
     DestroySession: _grpc.UnaryUnaryMultiCallable[_rtpmanager_pb2.DestroySessionRequest, _rtpmanager_pb2.DestroySessionReply]
     Health: _grpc.UnaryUnaryMultiCallable[_rtpmanager_pb2.HealthRequest, _rtpmanager_pb2.HealthReply]
     SetDrain: _grpc.UnaryUnaryMultiCallable[_rtpmanager_pb2.SetDrainRequest, _rtpmanager_pb2.SetDrainReply]
@@ -69,6 +72,9 @@ class RTPManagerServiceAsyncStub(RTPManagerServiceStub):
     PlayAudio: _aio.UnaryStreamMultiCallable[_rtpmanager_pb2.PlayAudioRequest, _rtpmanager_pb2.PlaybackEvent]  # type: ignore[assignment]
     """Streams the playback's events; ends with COMPLETED, STOPPED or ERROR. Cancelling the call stops the playback."""
     StopAudio: _aio.UnaryUnaryMultiCallable[_rtpmanager_pb2.StopAudioRequest, _rtpmanager_pb2.StopAudioReply]  # type: ignore[assignment]
+    StartRecording: _aio.UnaryUnaryMultiCallable[_rtpmanager_pb2.StartRecordingRequest, _rtpmanager_pb2.StartRecordingReply]  # type: ignore[assignment]
+    """Answers when the recording has been ordered; whether its file can be made is told by a RecordingEvent."""
+    StopRecording: _aio.UnaryUnaryMultiCallable[_rtpmanager_pb2.StopRecordingRequest, _rtpmanager_pb2.StopRecordingReply]  # type: ignore[assignment]
     DestroySession: _aio.UnaryUnaryMultiCallable[_rtpmanager_pb2.DestroySessionRequest, _rtpmanager_pb2.DestroySessionReply]  # type: ignore[assignment]
     Health: _aio.UnaryUnaryMultiCallable[_rtpmanager_pb2.HealthRequest, _rtpmanager_pb2.HealthReply]  # type: ignore[assignment]
     SetDrain: _aio.UnaryUnaryMultiCallable[_rtpmanager_pb2.SetDrainRequest, _rtpmanager_pb2.SetDrainReply]  # type: ignore[assignment]
@@ -134,6 +140,21 @@ class RTPManagerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _rtpmanager_pb2.StopAudioRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_rtpmanager_pb2.StopAudioReply, _abc.Awaitable[_rtpmanager_pb2.StopAudioReply]]: ...
+
+    @_abc_1.abstractmethod
+    def StartRecording(
+        self,
+        request: _rtpmanager_pb2.StartRecordingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_rtpmanager_pb2.StartRecordingReply, _abc.Awaitable[_rtpmanager_pb2.StartRecordingReply]]:
+        """Answers when the recording has been ordered; whether its file can be made is told by a RecordingEvent."""
+
+    @_abc_1.abstractmethod
+    def StopRecording(
+        self,
+        request: _rtpmanager_pb2.StopRecordingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_rtpmanager_pb2.StopRecordingReply, _abc.Awaitable[_rtpmanager_pb2.StopRecordingReply]]: ...
 
     @_abc_1.abstractmethod
     def DestroySession(

@@ -72,6 +72,13 @@ class FakeEngine:
     def stop(self, session_id: str) -> None:
         self._note("stop", session_id)
 
+    def start_recording(self, session_id: str, recording_id: str, path: Any, formats: dict[int, str]) -> None:
+        self._note("start_recording", session_id, recording_id, str(path), formats)
+
+    def stop_recording(self, session_id: str) -> tuple[int, int]:
+        self._note("stop_recording", session_id)
+        return 1500, 48_044
+
     def stats(self, session_id: str) -> dict[str, Any]:
         return dict(self.sessions[session_id])
 

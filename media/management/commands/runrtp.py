@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import os
 import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -66,6 +67,7 @@ def config_from_settings() -> RtpConfig:
         rtp_port_min=settings.RTP_PORT_MIN,
         rtp_port_max=settings.RTP_PORT_MAX,
         audio_path=settings.AUDIO_PATH,
+        recordings_path=settings.RECORDINGS_PATH,
         advertise=settings.ADVERTISE,
         rtp_threads=settings.RTP_THREADS,
         inactivity_s=settings.RTP_INACTIVITY_S,
@@ -95,6 +97,7 @@ async def serve(config: RtpConfig) -> None:
     from media.prompts.library import PromptLibrary
     from media.prompts.store import PromptStore
 
+    _make_directory(config)
     engine = _make_engine(config)
     prompts = PromptLibrary(
         config.audio_path,
@@ -145,6 +148,18 @@ async def _leave(server: RtpServer) -> None:
     leaving = asyncio.ensure_future(server.leave(apis, settings.DRAIN_GRACE_S))
     await asyncio.wait((leaving, server.failed), return_when=asyncio.FIRST_COMPLETED)
     leaving.cancel()
+
+
+def _make_directory(config: RtpConfig) -> None:
+    """Make the directory of recordings; without it calls go on, unrecorded."""
+    path = config.recordings_path
+    try:
+        path.mkdir(mode=0o750, parents=True, exist_ok=True)
+    except OSError as error:
+        log.warning("calls cannot be recorded: RECORDINGS_PATH", path=str(path), error=error.strerror)
+        return
+    if not os.access(path, os.W_OK | os.X_OK):
+        log.warning("calls cannot be recorded: RECORDINGS_PATH", path=str(path), error="not writable")
 
 
 def _make_engine(config: RtpConfig) -> Any:
