@@ -38,6 +38,9 @@ class Permission(StrEnum):
     ORIGINATE = "originate"
     VIEW_CDRS = "view_cdrs"
     VIEW_CONFIG = "view_config"
+    RECORD = "record"
+    LISTEN = "listen"
+    """To recordings; who may not, does not even see that there are any."""
     CHANGE_CONFIG = "change_config"
     MANAGE_TOKENS = "manage_tokens"
     PLATFORM = "platform"
@@ -46,13 +49,23 @@ class Permission(StrEnum):
 
 ROLE_PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
     Role.ADMIN: frozenset(Permission) - {Permission.PLATFORM},
-    Role.OPERATOR: frozenset({Permission.VIEW_LIVE, Permission.HANG_UP, Permission.VIEW_CDRS}),
+    Role.OPERATOR: frozenset(
+        {
+            Permission.VIEW_LIVE,
+            Permission.HANG_UP,
+            Permission.VIEW_CDRS,
+            Permission.RECORD,
+            Permission.LISTEN,
+        }
+    ),
     Role.VIEWER: frozenset({Permission.VIEW_LIVE, Permission.VIEW_CDRS, Permission.VIEW_CONFIG}),
 }
 
 SCOPE_PERMISSIONS: Final[Mapping[Scope, frozenset[Permission]]] = {
     Scope.READ: frozenset({Permission.VIEW_LIVE, Permission.VIEW_CONFIG}),
     Scope.WRITE: frozenset({Permission.CHANGE_CONFIG, Permission.MANAGE_TOKENS, Permission.PLATFORM}),
-    Scope.CALLS: frozenset({Permission.VIEW_LIVE, Permission.HANG_UP, Permission.ORIGINATE}),
-    Scope.CDRS: frozenset({Permission.VIEW_CDRS}),
+    Scope.CALLS: frozenset(
+        {Permission.VIEW_LIVE, Permission.HANG_UP, Permission.ORIGINATE, Permission.RECORD}
+    ),
+    Scope.CDRS: frozenset({Permission.VIEW_CDRS, Permission.LISTEN}),
 }

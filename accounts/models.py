@@ -69,6 +69,12 @@ class Account(RevisionedModel):
     max_concurrent_calls = models.PositiveIntegerField(
         default=100, help_text="Most calls at once of all its users; 0 means no limit."
     )
+    record_calls = models.BooleanField(
+        "record all calls",
+        default=False,
+        help_text="Records every call of its users from the answer on. Others can be recorded by a route, or by an "
+        "operator. Tell the people who talk: most laws ask for it.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     history = HistoricalRecords(table_name="accounts_history", excluded_fields=["created_at", "updated_at"])

@@ -27,6 +27,7 @@ TITLES: Final = {
     "play_audio": "Play a prompt",
     "hangup": "Hang up",
     "echo": "Echo the caller",
+    "record": "Record the call",
 }
 
 

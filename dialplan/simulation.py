@@ -24,6 +24,7 @@ from dialplan.engine import (
     Echo,
     Hangup,
     PlayAudio,
+    Record,
     SipTarget,
     UserTarget,
     Verb,
@@ -180,6 +181,8 @@ def _step(verb: Verb, account: Account) -> Step:
             return Step(type="hangup", params=params, words=f"Hang up: {reason.value}", problem="")
         case Echo():
             return Step(type="echo", params={}, words="Answer and send the caller's voice back", problem="")
+        case Record():
+            return Step(type="record", params={}, words="Record the call from its answer on", problem="")
         case _:
             return Step(type=type(verb).__name__.lower(), params={}, words=repr(verb), problem="")
 

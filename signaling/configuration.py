@@ -28,6 +28,8 @@ class AccountInfo:
     enabled: bool
     max_concurrent_calls: int
     """0: no limit."""
+    record_calls: bool = False
+    """Whether every call of its users is recorded."""
 
 
 class UserInfo(NamedTuple):

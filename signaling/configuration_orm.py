@@ -41,7 +41,7 @@ class OrmSource:
     def accounts(self) -> Sequence[AccountInfo]:
         """Return every account, the oldest first."""
         rows = Account.objects.order_by("created_at", "id").values_list(
-            "id", "name", "domain", "realm", "enabled", "max_concurrent_calls"
+            "id", "name", "domain", "realm", "enabled", "max_concurrent_calls", "record_calls"
         )
         return [
             AccountInfo(
@@ -51,8 +51,9 @@ class OrmSource:
                 realm=realm or domain,
                 enabled=enabled,
                 max_concurrent_calls=max_calls,
+                record_calls=record_calls,
             )
-            for id_, name, domain, realm, enabled, max_calls in rows
+            for id_, name, domain, realm, enabled, max_calls, record_calls in rows
         ]
 
     @_reading()

@@ -43,6 +43,7 @@ class AccountSerializer(CheckedSerializer):
             "realm",
             "enabled",
             "max_concurrent_calls",
+            "record_calls",
             "created_at",
             "updated_at",
         )

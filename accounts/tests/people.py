@@ -30,7 +30,7 @@ NAMES: Final = (*MEMBERS, "nobody", "root")
 LIVE: Final = frozenset({Permission.VIEW_LIVE, Permission.VIEW_CDRS})
 MAY: Final[Mapping[str, frozenset[Permission]]] = {
     "alice": frozenset(Permission) - {Permission.PLATFORM},
-    "bob": LIVE | {Permission.HANG_UP},
+    "bob": LIVE | {Permission.HANG_UP, Permission.RECORD, Permission.LISTEN},
     "vera": LIVE | {Permission.VIEW_CONFIG},
     "charlie": frozenset(Permission) - {Permission.PLATFORM},
     "nobody": frozenset(),

@@ -99,7 +99,7 @@ def test_the_caller_is_told_who_it_is(people: People) -> None:
     assert (body["login"], body["platform"], body["scopes"]) == ("bob", False, ["calls"])
     [account] = body["accounts"]
     assert (account["id"], account["role"]) == (str(people.alpha.pk), "operator")
-    assert account["permissions"] == ["view_live", "hang_up"]
+    assert account["permissions"] == ["view_live", "hang_up", "record"]
     assert Rest(people.token("root")).get("me").body["platform"] is True
 
 

@@ -16,7 +16,7 @@ from dialplan.engine.plan import Dialplan, Route, Verdict, compile_route, compil
 from dialplan.engine.reading import parse_document, parse_document_json, parse_route
 from dialplan.engine.targets import SipTarget, Target, UserTarget
 from dialplan.engine.variables import VARIABLES, CallFacts, substitute
-from dialplan.engine.verbs import Dial, Echo, Hangup, PlayAudio, Verb
+from dialplan.engine.verbs import Dial, Echo, Hangup, PlayAudio, Record, Verb
 
 __all__ = [
     "VARIABLES",
@@ -31,6 +31,7 @@ __all__ = [
     "Hangup",
     "HangupReason",
     "PlayAudio",
+    "Record",
     "Route",
     "RouteDocument",
     "SipTarget",

@@ -130,10 +130,21 @@ class EchoAction(Strict):
     params: EchoParams = EchoParams()
 
 
+class RecordParams(Strict):
+    """Parameters of ``record``: none."""
+
+
+class RecordAction(Strict):
+    """Record the call from its answer on; the next action runs at once."""
+
+    type: Literal["record"]
+    params: RecordParams = RecordParams()
+
+
 ActionDocument = Annotated[
-    PlayAudioAction | DialAction | HangupAction | EchoAction, Field(discriminator="type")
+    PlayAudioAction | DialAction | HangupAction | EchoAction | RecordAction, Field(discriminator="type")
 ]
-ACTION_TYPES: tuple[str, ...] = ("play_audio", "dial", "hangup", "echo")
+ACTION_TYPES: tuple[str, ...] = ("play_audio", "dial", "hangup", "echo", "record")
 
 
 class RouteDocument(Strict):

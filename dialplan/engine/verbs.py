@@ -14,6 +14,7 @@ from dialplan.engine.document import (
     HangupAction,
     HangupReason,
     PlayAudioAction,
+    RecordAction,
 )
 from dialplan.engine.prompts import compile_file_name
 from dialplan.engine.targets import Target, compile_target
@@ -49,7 +50,12 @@ class Echo:
     """Answer the call and send the caller's audio back until the caller hangs up."""
 
 
-Verb = PlayAudio | Dial | Hangup | Echo
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """Record the call from its answer on; go on at once."""
+
+
+Verb = PlayAudio | Dial | Hangup | Echo | Record
 
 
 class Step(NamedTuple):
@@ -77,5 +83,8 @@ def compile_action(index: int, action: ActionDocument) -> Step:
         case EchoAction():
             echo = Echo()
             return Step(prefix, lambda facts: echo)
+        case RecordAction():
+            record = Record()
+            return Step(prefix, lambda facts: record)
         case _:
             assert_never(action)

@@ -51,7 +51,7 @@ def test_a_route_is_made_in_the_only_account(alice: Rest, people: People) -> Non
         ),
         (
             {"actions": [*ECHO, {"type": "dance"}]},
-            {"actions[1].type": ["'dance' is no action; there are play_audio, dial, hangup, echo"]},
+            {"actions[1].type": ["'dance' is no action; there are play_audio, dial, hangup, echo, record"]},
         ),
         ({"pattern": "[1"}, {"pattern": ["the [ at character 1 is never closed"]}),
         ({"actions": []}, {"actions": ["must have at least one entry"]}),
@@ -157,7 +157,7 @@ def test_the_simulator_tells_every_route_and_the_actions_filled_in(alice: Rest, 
         "late": "the pattern matches, but route users comes first",
         "off": "the route is disabled",
         "broken": "the route is not valid: route broken: actions[0].type: 'dance' is no action; "
-        "there are play_audio, dial, hangup, echo",
+        "there are play_audio, dial, hangup, echo, record",
     }
     assert (body["route"], body["problem"], body["caller"]) == ("users", "", "Alice (1001)")
     assert body["variables"]["caller_name"] == "Alice"

@@ -98,6 +98,38 @@ class CallControlView(CallView):
         )
 
 
+class RecordingView(LiveView):
+    """The recording of a call that goes on."""
+
+    write_permission: ClassVar[Permission] = Permission.RECORD
+
+    @extend_schema(
+        operation_id="calls_record", request=None, responses={202: shapes.RecordingOrderedSerializer}
+    )
+    def post(self, request: Request, call_id: str) -> Response:
+        """Record a call from now on, or from its answer on; nothing changes when it is being recorded."""
+        return self._order(request, call_id, is_wanted=True)
+
+    @extend_schema(operation_id="calls_stop_recording", responses={202: shapes.RecordingOrderedSerializer})
+    def delete(self, request: Request, call_id: str) -> Response:
+        """Record a call no longer; nothing changes when it is not being recorded."""
+        return self._order(request, call_id, is_wanted=False)
+
+    def _order(self, request: Request, call_id: str, *, is_wanted: bool) -> Response:
+        row = find_call(self, call_id)
+        if not self.access().may(Permission.RECORD, row["tenant_id"]):
+            raise exceptions.PermissionDenied("Your role does not allow this in that account.")
+        done = current().command(
+            "record", call_uuid=row["call_uuid"], on=is_wanted, asked_by=str(request.user)
+        )
+        if done.get("waits_for_answer"):
+            message = "The call will be recorded once it is answered."
+        else:
+            message = "The call is being recorded." if is_wanted else "The call is recorded no longer."
+        names = {"call_uuid": row["call_uuid"], "call_id": row["call_id"]}
+        return Response({"message": message, **names}, status=202)
+
+
 class DrainView(LiveView):
     """The drain of an RTP manager."""
 

@@ -281,3 +281,11 @@ class HungUpSerializer(Described):
     message = serializers.CharField()
     call_uuid = serializers.CharField()
     call_id = serializers.CharField()
+
+
+class RecordingOrderedSerializer(Described):
+    """A recording that was ordered to begin or to end."""
+
+    message = serializers.CharField()
+    call_uuid = serializers.CharField()
+    call_id = serializers.CharField()

@@ -4,7 +4,7 @@
 from django.urls import path
 
 from signaling.api import views
-from signaling.api.control import CallControlView, CallListView, DrainView
+from signaling.api.control import CallControlView, CallListView, DrainView, RecordingView
 from signaling.api.health import HealthView
 from signaling.api.metrics import LiveMetricsView
 from signaling.api.schema_view import SchemaView
@@ -21,6 +21,7 @@ urlpatterns = [
     path("api/v1/rtpmanagers", views.RtpManagerListView.as_view(), name="rtpmanagers"),
     path("api/v1/rtpmanagers/<path:node_id>/drain", DrainView.as_view(), name="drain"),
     path("api/v1/calls", CallListView.as_view(), name="calls"),
+    path("api/v1/calls/<path:call_id>/recording", RecordingView.as_view(), name="call-recording"),
     path("api/v1/calls/<path:call_id>", CallControlView.as_view(), name="call"),
     path("api/v1/events", EventsView.as_view(), name="events"),
     path("health", HealthView.as_view(schema=None), name="short-health"),

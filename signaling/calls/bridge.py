@@ -33,6 +33,7 @@ async def talk(call: Call, callee: Leg) -> None:
     """
     if call.media is not None:
         call.notify.bridged(call.media.codec, call.media.node_id)
+    await call.recording.keep_up()
     call.keep()
     await go_on(call, callee)
 

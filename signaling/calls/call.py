@@ -26,11 +26,13 @@ from signaling.calls.events import (
     MediaInactive,
     MediaLost,
     MediaStarted,
+    RecordingFailed,
     Refreshed,
     Ring,
     Terminate,
     Update,
     UpdateRefused,
+    WantRecording,
 )
 from signaling.calls.failures import CallFailure
 from signaling.calls.leg import Leg
@@ -40,6 +42,7 @@ from signaling.calls.move import Mover
 from signaling.calls.notifier import CallNotifier
 from signaling.calls.over import CallOver, Ending
 from signaling.calls.ports import CallRequest, CallServices
+from signaling.calls.recording import CallRecording
 from signaling.calls.report import apply_media, start_record
 
 PEER_GONE = "peer_gone"
@@ -81,6 +84,7 @@ class Call:
         self.deadline = self.started_at + services.limits.max_ringing_s
         self.notify = CallNotifier(self)
         self.mover = Mover(self)
+        self.recording = CallRecording(self)
         self._mailbox: Mailbox[FromLeg] = Mailbox(services.loop)
         self._legs: list[Leg] = []
         self._hung_up: set[Leg] = set()
@@ -145,6 +149,12 @@ class Call:
             return True
         if isinstance(event, Refreshed):
             await self._refreshed(item.leg, event)
+            return True
+        if isinstance(event, RecordingFailed):
+            self.recording.failed(event)
+            return True
+        if isinstance(event, WantRecording):
+            await self.recording.wish(event)
             return True
         if item.leg is not self.caller:
             if item.leg is None:
@@ -333,6 +343,7 @@ class Call:
                 leg.send(HangUp(ending.reason))
         if self.media is not None:
             self.record.rtp_manager = self.media.node_id
+            await self.recording.stop()
             apply_media(self.record, await self.media.close())
         self.mover.call_ended()
         self.record.finish(self.ended_at(), ending.reason, ending.by, self._final_status(ending))

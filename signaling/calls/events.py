@@ -175,6 +175,24 @@ class PlaybackEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingFailed:
+    """The RTP manager could not go on with a recording, or not begin it."""
+
+    recording_id: str
+    error: str
+    duration_ms: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class WantRecording:
+    """An operator wants the call recorded from now on, or no longer."""
+
+    is_wanted: bool
+    asked_by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Terminate:
     """Somebody other than a leg ends the call: an operator, a limit, the node's shutdown."""
 
@@ -190,6 +208,8 @@ CallEvent = (
     | MoveGranted
     | MediaMoved
     | PlaybackEnded
+    | RecordingFailed
+    | WantRecording
     | Terminate
 )
 """What a call learns from elsewhere than its legs."""

@@ -191,6 +191,7 @@ class Mover:
                     return
             request.sessions = sessions
             self._commit(relocation, request.reason)
+            await self._call.recording.moved(lost=False)
         self._is_settling = True
         loop = self._call.services.loop
         loop.call_later(LINGER_S, self._call.post, MediaMoved())
@@ -243,6 +244,7 @@ class Mover:
                 self._commit(relocation, "lost")
                 self._media.others.remove(lost)
                 lost.abandon()
+                await self._call.recording.moved(lost=True)
         if self._request is not None and self._request.node is not self._media.node:
             self._finish(MoveOutcome.MOVED, sessions=len(self._legs()))
 

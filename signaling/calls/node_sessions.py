@@ -23,6 +23,7 @@ from signaling.calls.events import (
     MediaStarted,
     NodeGone,
     PlaybackEnded,
+    RecordingFailed,
 )
 from signaling.calls.failures import CallFailure
 from signaling.calls.sessions import SessionBook
@@ -181,6 +182,11 @@ class NodeSessions:
         elif isinstance(event, pb.MediaStarted):
             self._book.started(event.session_id)
             self._report(MediaStarted(event.session_id))
+        elif isinstance(event, pb.RecordingEvent):
+            if event.state == pb.RECORDING_STATE_ERROR:
+                error = event.detail or "recording failed"
+                failed = RecordingFailed(event.recording_id, error, event.duration_ms, event.bytes)
+                self._report(failed)
         elif isinstance(event, NodeLost):
             self._report(NodeGone(event.session_id))
         else:

@@ -8,6 +8,7 @@ the stage is that of the last one; none is made when nobody wants it.
 from __future__ import annotations
 
 import weakref
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -156,6 +157,32 @@ class CallNotifier:
         """The media are on another RTP manager now."""
         self.log.info("call.media_moved", former=former, rtp_manager=rtp_manager, reason=reason)
         self.changed()
+
+    def recording_started(self, part: Mapping[str, Any]) -> None:
+        """The call is being recorded."""
+        self.log.info("call.recording_started", recording=part["id"], rtp_manager=part["node"])
+        self.changed()
+        if self._bus.active:
+            about = {"recording_id": part["id"], "rtp_manager": part["node"]}
+            self._publish(catalogue.CallRecordingStarted, None, **about)
+
+    def recording_stopped(self, part: Mapping[str, Any]) -> None:
+        """A recording ended, however it did."""
+        state, detail, milliseconds = part["state"], part.get("detail", ""), part.get("ms")
+        write = self.log.info if state == "complete" else self.log.warning
+        write("call.recording_stopped", recording=part["id"], state=state, detail=detail)
+        self.changed()
+        if self._bus.active:
+            self._publish(
+                catalogue.CallRecordingStopped,
+                None,
+                recording_id=part["id"],
+                rtp_manager=part["node"],
+                state=state,
+                detail=detail,
+                duration_seconds=None if milliseconds is None else milliseconds / 1000,
+                size_bytes=part.get("bytes"),
+            )
 
     def picked_up(self) -> None:
         """The call goes on in this process; its sessions are those that it had."""

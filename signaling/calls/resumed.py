@@ -56,6 +56,7 @@ class ResumedCall(Call):
         self.deadline = services.loop.time() + max(services.limits.max_call_s - since, 0.0)
         self.media = media(self)
         caller.session_id = self.media.caller_session
+        self.recording.restore()
         if callee is not None:
             self.add_leg(callee, self.media.callee_session)
         self._last_sign = last_sign

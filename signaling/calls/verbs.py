@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from cdrs.record import EndReason, HangupBy
-from dialplan.engine import Dial, Echo, Hangup, PlayAudio
+from dialplan.engine import Dial, Echo, Hangup, PlayAudio, Record
 from signaling.calls import failures
 from signaling.calls.call import Call
 from signaling.calls.dial import dial
@@ -27,6 +27,7 @@ FAILURE_OF_HANGUP: dict[str, CallFailure] = {
 async def play_audio(call: Call, action: PlayAudio) -> None:
     """Answer if need be, then play a prompt to its end; from its beginning again when its RTP manager is gone."""
     await call.answer_caller()
+    await call.recording.keep_up()
     media = await call.open_media()
     await call.mover.between_actions()
     file = call.services.prompt(call.request.account.id, action.file)
@@ -54,6 +55,7 @@ async def _end_of(call: Call, play_id: str) -> PlaybackEnded | None:
 async def echo(call: Call, action: Echo) -> None:
     """Answer if need be, then send the caller's audio back until it hangs up."""
     await call.answer_caller()
+    await call.recording.keep_up()
     media = await call.open_media()
     await call.mover.persist(media.echo)
     with call.mover.resting():
@@ -75,10 +77,17 @@ async def hang_up(call: Call, action: Hangup) -> None:
     raise CallOver(reason, HangupBy.SYSTEM)
 
 
+async def record(call: Call, action: Record) -> None:
+    """Have the call recorded from its answer on; at once when it is answered."""
+    call.recording.is_wanted = True
+    await call.recording.keep_up()
+
+
 VERBS: Mapping[type, Callable[[Call, Any], Awaitable[None]]] = {
     Dial: dial,
     Echo: echo,
     Hangup: hang_up,
     PlayAudio: play_audio,
+    Record: record,
 }
 """What runs each kind of action."""

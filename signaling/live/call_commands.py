@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from cdrs.record import EndReason
 from signaling.calls import failures
-from signaling.calls.events import Terminate
+from signaling.calls.events import Terminate, WantRecording
 from signaling.calls.failures import CallFailure
 from signaling.calls.manager import CallManager
 from signaling.calls.ports import CallRequest, Destination
@@ -80,6 +80,7 @@ class CallCommands:
         """Register the commands."""
         commands.register("originate", self.originate)
         commands.register("hang_up", self.hang_up)
+        commands.register("record", self.record)
 
     def hang_up(self, given: Arguments) -> dict[str, Any]:
         """End the call ``call_uuid``, for ``asked_by``.
@@ -94,6 +95,23 @@ class CallCommands:
         answered = call.record.answer_time is not None
         call.post(Terminate(EndReason.NORMAL if answered else EndReason.CANCELED))
         return {"call_uuid": call.record.id, "call_id": call.record.call_id}
+
+    def record(self, given: Arguments) -> dict[str, Any]:
+        """Record the call ``call_uuid`` from now on, or no longer when ``on`` is false, for ``asked_by``.
+
+        Raises:
+            CommandRefused: 404, there is none.
+        """
+        call = self._calls.calls.get(str(given.get("call_uuid", "")))
+        if call is None:
+            raise CommandRefused(404, "There is no such call.")
+        is_wanted = bool(given.get("on", True))
+        call.post(WantRecording(is_wanted, str(given.get("asked_by", ""))[:MAX_ASKER_CHARS]))
+        return {
+            "call_uuid": call.record.id,
+            "call_id": call.record.call_id,
+            "waits_for_answer": is_wanted and not call.answered,
+        }
 
     def originate(self, given: Arguments) -> dict[str, Any] | Awaitable[dict[str, Any]]:
         """Ring the phones of ``user`` of ``account_id`` for ``timeout_s`` seconds, then dial ``number`` for it.

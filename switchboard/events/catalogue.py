@@ -151,6 +151,38 @@ class CallResumed(CallEvent):
 
 
 @dataclass(slots=True, kw_only=True)
+class CallRecordingStarted(CallEvent):
+    """The call is being recorded, or is recorded on in another file after its media moved."""
+
+    event_type: ClassVar[str] = "call.recording_started"
+
+    recording_id: str
+    """Names the recording in REST."""
+    rtp_manager: str
+    """RTP manager that writes it."""
+
+
+@dataclass(slots=True, kw_only=True)
+class CallRecordingStopped(CallEvent):
+    """A recording ended: with the call, because somebody stopped it, or because it could not go on."""
+
+    event_type: ClassVar[str] = "call.recording_stopped"
+
+    recording_id: str
+    """Names the recording in REST."""
+    rtp_manager: str
+    """RTP manager that wrote it."""
+    state: Literal["complete", "interrupted", "failed"]
+    """Interrupted: its RTP manager was lost. Failed: it could not be written."""
+    detail: str
+    """Why it was interrupted or failed."""
+    duration_seconds: Seconds | None
+    """How long it is; null when that is not known."""
+    size_bytes: Count | None
+    """Size of its file; null when that is not known."""
+
+
+@dataclass(slots=True, kw_only=True)
 class CallEnded(CallEvent):
     """The call is over; its record follows by way of the CDR journal."""
 
@@ -358,6 +390,8 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     CallBridged,
     CallHold,
     CallResumed,
+    CallRecordingStarted,
+    CallRecordingStopped,
     CallEnded,
     RegistrationRegistered,
     RegistrationRefreshed,

@@ -95,8 +95,8 @@ def test_defaults_are_filled_in() -> None:
             "must be 'normal', 'busy', 'rejected' or 'unavailable'",
         ),
         (action("echo", loud=1), "params.loud", "is not a known field"),
-        (action("dance"), "type", "'dance' is no action; there are play_audio, dial, hangup, echo"),
-        ({"params": {}}, "type", "is required; there are play_audio, dial, hangup, echo"),
+        (action("dance"), "type", "'dance' is no action; there are play_audio, dial, hangup, echo, record"),
+        ({"params": {}}, "type", "is required; there are play_audio, dial, hangup, echo, record"),
         (action("play_audio", file="../etc/x.wav"), "params.file", "'..' cannot be a part of a file name"),
         ({"type": "echo", "note": ""}, "note", "is not a known field"),
     ],
@@ -187,5 +187,5 @@ def test_one_line_of_the_error_tells_one_problem() -> None:
 def test_the_json_schema_knows_every_action() -> None:
     schema = json_schema()
     mapping = schema["$defs"]["RouteDocument"]["properties"]["actions"]["items"]["discriminator"]["mapping"]
-    assert set(mapping) == {"play_audio", "dial", "hangup", "echo"}
+    assert set(mapping) == {"play_audio", "dial", "hangup", "echo", "record"}
     assert schema["additionalProperties"] is False

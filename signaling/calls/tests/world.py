@@ -85,7 +85,7 @@ class ScriptedNode:
     async def open(self, *requests: object) -> list[object]:
         return await self.execute(*requests)
 
-    def execute(self, *requests: object) -> asyncio.Future[list[object]]:
+    def execute(self, *requests: object, **_options: object) -> asyncio.Future[list[object]]:
         self.requests += requests
         future = asyncio.get_running_loop().create_future()
         future.set_result([self._reply(request) for request in requests])
@@ -110,6 +110,8 @@ class ScriptedNode:
             return pb.BridgeMediaReply()
         if isinstance(request, pb.DestroySessionRequest):
             return pb.DestroySessionReply(stats=pb.SessionStats(packets_received=50, packets_sent=50))
+        if isinstance(request, pb.StopRecordingRequest):
+            return pb.StopRecordingReply(duration_ms=1500, bytes=48_044)
         return object()
 
     def lose(self) -> None:
@@ -208,11 +210,16 @@ class World:
         raise NoMediaNode
 
     def start(
-        self, actions: list[dict], *, sdp: str = "caller's offer", refusal: CallFailure | None = None
+        self,
+        actions: list[dict],
+        *,
+        sdp: str = "caller's offer",
+        refusal: CallFailure | None = None,
+        account: AccountInfo = ACCOUNT,
     ) -> None:
         """Begin a call whose route has these actions."""
         self.caller = self.make_caller()
-        request = self.request(actions, sdp=sdp, refusal=refusal, caller_ip="192.0.2.1")
+        request = self.request(actions, sdp=sdp, refusal=refusal, caller_ip="192.0.2.1", account=account)
         self.call = Call(self.services(), self.caller, request)
         self.caller.on_event = self.call.on_leg_event
         self.task = asyncio.get_running_loop().create_task(self.call.run())

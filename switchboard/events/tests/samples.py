@@ -15,6 +15,7 @@ OWN: dict[str, Any] = {
     "reason": "normal",
     "transport": "udp",
     "aor": "sip:1001@acme.test",
+    "state": "complete",
 }
 BY_TYPE: dict[str, Any] = {
     "str": "text",
