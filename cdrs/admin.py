@@ -25,6 +25,9 @@ from cdrs.pages import list as list_page
 from cdrs.pages import report as report_page
 from cdrs.pages.reader import Reader
 from cdrs.presentation import LIST_URL
+from cdrs.recordings.admin import RecordingAdmin
+
+__all__ = ["CDRAdmin", "RecordingAdmin"]
 
 TEMPLATES = "admin/cdrs/cdr"
 

@@ -31,6 +31,14 @@ class HangupBy(models.TextChoices):
     SYSTEM = "system", "System"
 
 
+class RecordingState(models.TextChoices):
+    """What became of a recording."""
+
+    COMPLETE = "complete", "Complete"
+    INTERRUPTED = "interrupted", "Interrupted"
+    FAILED = "failed", "Failed"
+
+
 class Quality(models.TextChoices):
     """How a call sounded, in bands of the estimated mean opinion score."""
 

@@ -69,6 +69,13 @@ class SearchForm(forms.Form):
     disposition = _select("Result", [ANY, *Disposition.choices])
     cause = _select("Cause", CAUSES)
     quality = _select("Quality", [ANY, *Quality.choices])
+    recorded = forms.TypedChoiceField(
+        label="Recording",
+        choices=[ANY, ("yes", "Recorded"), ("no", "Not recorded")],
+        coerce=lambda text: text == "yes",
+        empty_value=None,
+        required=False,
+    )
     route = forms.CharField(label="Route", required=False, max_length=64)
     node = forms.CharField(label="Signaling node", required=False, max_length=128)
     account = _select("Account", [ANY])
@@ -87,16 +94,25 @@ class SearchForm(forms.Form):
         required=False,
     )
 
-    def __init__(self, *args: Any, accounts: Iterable[tuple[str, str]] = (), **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        accounts: Iterable[tuple[str, str]] = (),
+        listens: bool = True,
+        **kwargs: Any,
+    ) -> None:
         """
         Args:
             accounts: id and name of those that may be chosen.
+            listens: whether the reader may know which calls were recorded.
         """
         super().__init__(*args, **{"label_suffix": "", **kwargs})
         # Named by words that Python keeps for itself.
         self.fields["from"] = Moment(label="From", required=False)
         self.fields["to"] = Moment(label="Until", required=False)
         self.order_fields(["q", "match", "from", "to", "disposition", "cause", "quality"])
+        if not listens:
+            del self.fields["recorded"]
         self.fields["account"].choices = [ANY, *accounts]  # type: ignore[attr-defined]
         for name in ("route", "node"):
             self.fields[name].widget.attrs["list"] = f"known-{name}s"
@@ -113,5 +129,6 @@ class SearchForm(forms.Form):
             until=given.get("to"),
             weekday=given.get("weekday"),
             hour=given.get("hour"),
+            recorded=given.get("recorded"),
             **plain,
         )

@@ -8,9 +8,9 @@ import uuid
 from django.db import models
 
 from accounts.models import Account, User
-from cdrs.choices import Disposition, HangupBy, Quality
+from cdrs.choices import Disposition, HangupBy, Quality, RecordingState
 
-__all__ = ["CDR", "DailyRollup", "Disposition", "HangupBy"]
+__all__ = ["CDR", "DailyRollup", "Disposition", "HangupBy", "Recording"]
 
 
 _OF_NUMBER = ("varchar_pattern_ops", "timestamptz_ops")
@@ -173,3 +173,43 @@ class DailyRollup(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day}"
+
+
+class Recording(models.Model):
+    """A recorded call, or a part of one; the sound is a file below RECORDINGS_PATH.
+
+    Rows are written with the record of their call (`cdrs.recordings.rows`), and outlive it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    cdr = models.ForeignKey(
+        CDR, on_delete=models.DO_NOTHING, db_constraint=False, related_name="recordings", verbose_name="call"
+    )
+    account = models.ForeignKey(
+        Account,
+        on_delete=models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+    )
+    caller_number = models.CharField("caller number", max_length=128, blank=True)
+    callee_number = models.CharField("called number", max_length=128, blank=True)
+    began_at = models.DateTimeField("began")
+    duration_ms = models.BigIntegerField("length", null=True, help_text="Empty: not known.")
+    size_bytes = models.BigIntegerField("size", null=True, help_text="Empty: not known.")
+    state = models.CharField(max_length=16, choices=RecordingState.choices)
+    detail = models.CharField(max_length=200, blank=True, help_text="Why it was interrupted or failed.")
+    file = models.CharField(max_length=300, help_text="Below RECORDINGS_PATH.")
+    rtp_manager = models.CharField("RTP manager", max_length=128, blank=True)
+
+    class Meta:
+        db_table = "recordings"
+        ordering = ("-began_at", "-id")
+        indexes = (
+            models.Index(fields=("-began_at",), name="recordings_time"),
+            models.Index(fields=("account", "-began_at"), name="recordings_account_time"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.caller_number} → {self.callee_number} {self.began_at:%Y-%m-%d %H:%M:%S}"

@@ -22,6 +22,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from cdrs.models import CDR
 from cdrs.record import CallRecord
+from cdrs.recorded import PARTS
 
 COLUMNS: Final = (
     "id",
@@ -117,7 +118,7 @@ class RowBuilder:
             text(record.route_id, _WIDTHS["route_id"]),
             text(record.signaling_server, _WIDTHS["signaling_server"]),
             text(record.rtp_manager, _WIDTHS["rtp_manager"]),
-            document(record.metadata),
+            document(_extras(record.metadata)),
         )
 
     def _uuid(self, name: str, value: str | None) -> str | None:
@@ -137,6 +138,11 @@ class RowBuilder:
             return self._adapt_datetime(datetime.fromtimestamp(value, UTC))
         except (ValueError, OverflowError, OSError) as error:
             raise BadRecord(f"{name} is not a time: {value!r}") from error
+
+
+def _extras(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return the metadata without what has a table of its own."""
+    return {k: v for k, v in metadata.items() if k != PARTS} if PARTS in metadata else metadata
 
 
 def _figures(record: CallRecord) -> tuple[Any, ...]:

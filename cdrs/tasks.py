@@ -7,6 +7,7 @@ from celery import shared_task
 from django.conf import settings
 
 from cdrs import retention, rollup
+from cdrs.recordings import retention as recordings
 
 
 @shared_task(name="cdrs.roll_up")
@@ -20,3 +21,12 @@ def prune() -> dict[str, int]:
     """Delete calls that are older than ``CDR_RETENTION_DAYS``; 0 keeps them for ever."""
     days = settings.CDR_RETENTION_DAYS
     return {"deleted": retention.prune(days) if days else 0}
+
+
+@shared_task(name="cdrs.prune_recordings")
+def prune_recordings() -> dict[str, int]:
+    """Delete recordings that are older than ``RECORDING_RETENTION_DAYS`` with their files; 0 keeps them for ever.
+
+    Files without a row are counted, and deleted when they are that old.
+    """
+    return recordings.prune(settings.RECORDING_RETENTION_DAYS)._asdict()

@@ -27,6 +27,8 @@ from cdrs import rollup
 from cdrs.delivery import Deliverer, Rejected, SinkUnavailable
 from cdrs.models import CDR
 from cdrs.record import CallRecord
+from cdrs.recorded import PARTS
+from cdrs.recordings import rows as recordings
 from cdrs.rows import CALL_ID, COLUMNS, BadRecord, RowBuilder
 
 logger = logging.getLogger(__name__)
@@ -128,6 +130,7 @@ class DatabaseSink:
             if cursor.rowcount != len(rows):
                 for row in self._missing(rows):
                     _insert_renamed(cursor, row)
+            recordings.store((record for record, _ in batch if PARTS in record.metadata), using=self._using)
             if past := rollup.past_days(record.invite_time for record, _ in batch):
                 rollup.forget(past, using=self._using)
 

@@ -15,6 +15,7 @@ from rest_framework.routers import SimpleRouter
 from accounts.api.import_views import UserImportView
 from accounts.api.me import MeView
 from accounts.api.views import AccountViewSet, TokenViewSet, UserViewSet
+from cdrs.api.recordings import RecordingViewSet
 from cdrs.api.views import CallListView, CallView
 from dialplan.api.documents import ExportView, ImportView
 from dialplan.api.views import RouteViewSet, SimulateView
@@ -30,6 +31,7 @@ router.register("routes", RouteViewSet)
 router.register("prompts", PromptViewSet)
 router.register("registrations", RegistrationViewSet)
 router.register("bans", BanViewSet)
+router.register("recordings", RecordingViewSet)
 
 
 class SchemaView(SpectacularAPIView):

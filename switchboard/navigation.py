@@ -27,6 +27,7 @@ class Entry(NamedTuple):
 LIVE, PHONES, DIALPLAN, PLATFORM = "Live", "Phones", "Dialplan", "Administration"
 ENTRIES: Final[dict[str, Entry]] = {
     "cdrs.CDR": Entry(LIVE, "call_log"),
+    "cdrs.Recording": Entry(LIVE, "voicemail"),
     "accounts.User": Entry(PHONES, "deskphone"),
     "signaling.Registration": Entry(PHONES, "sensors"),
     "dialplan.Route": Entry(DIALPLAN, "alt_route"),

@@ -102,6 +102,12 @@ class CallSearchSerializer(serializers.Serializer[Any]):
     min_mos = serializers.FloatField(min_value=1.0, max_value=BEST_MOS, required=False)
     max_mos = serializers.FloatField(min_value=1.0, max_value=BEST_MOS, required=False)
     account = serializers.UUIDField(required=False, help_text="Id of an account.")
+    recorded = serializers.BooleanField(
+        required=False,
+        default=None,
+        allow_null=True,
+        help_text="Whether it was recorded, where you may listen.",
+    )
     limit = serializers.IntegerField(
         min_value=1, max_value=MAX_LIMIT, default=DEFAULT_LIMIT, help_text="Most calls of a page."
     )
@@ -128,6 +134,7 @@ class CallSearchSerializer(serializers.Serializer[Any]):
             since=given.get("from"),
             until=given.get("to"),
             account=str(given.get("account", "")),
+            recorded=given.get("recorded"),
             **{name: given[name] for name in PLAIN if name in given},
         )
 

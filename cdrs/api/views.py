@@ -34,9 +34,11 @@ class CallListView(APIView):
         asked = CallSearchSerializer(data=request.query_params)
         check_parameters(request, tuple(asked.fields))
         asked.is_valid(raise_exception=True)
+        search = asked.search()
+        needed = Permission.VIEW_CDRS if search.recorded is None else Permission.LISTEN
         page = find(
-            asked.search(),
-            access_of(request.user).accounts_with(Permission.VIEW_CDRS),
+            search,
+            access_of(request.user).accounts_with(needed),
             _cursor(asked.validated_data.get("cursor")),
             size=asked.validated_data["limit"],
         )

@@ -18,6 +18,7 @@ from cdrs.explanation import explain
 from cdrs.models import CDR
 from cdrs.pages import neighbours
 from cdrs.presentation import TONE_OF_DISPOSITION, TONE_OF_QUALITY, instant, list_url
+from cdrs.recordings import presentation as recordings
 from cdrs.search import Search
 from cdrs.story import tell
 from cdrs.timeline import bar, events, length, parts
@@ -60,6 +61,7 @@ def context(request: HttpRequest, call: CDR) -> dict[str, Any]:
         "mos_percent": _mos_percent(call),
         "figures": list(_figures(call)),
         "parties": _parties(call, users),
+        "recordings": recordings.of_call(request.user, call),
         "account": Account.objects.filter(pk=call.account_id).first() if call.account_id else None,
         "route": neighbours.links(request, neighbours.ROUTE, [call.route_id]).get(call.route_id),
         "simulator_url": _simulator_url(request, call, knows_caller=call.caller_user_id in users),

@@ -44,7 +44,7 @@ def context(request: HttpRequest, reader: Reader) -> dict[str, Any]:
     """Return what the page before an export shows."""
     search, form = _search(request, reader)
     token = new_token()
-    rows, is_exact = estimate(search, reader.accounts)
+    rows, is_exact = estimate(search, reader.accounts_for(search))
     params = {**search.params(), "token": token}
     return {
         "rows": rows,
@@ -65,7 +65,7 @@ def file(request: HttpRequest, reader: Reader) -> HttpResponseBase:
     token = request.GET.get("token", "")
     progress = Progress(token=token if is_token(token) else new_token(), user_id=_login(request))
     try:
-        stream = Stream(partial(_pieces, search, reader.accounts), progress)
+        stream = Stream(partial(_pieces, search, reader.accounts_for(search)), progress)
     except TooManyExports:
         text = "Too many exports are running; try again when one of them is complete."
         return HttpResponse(text, status=503, content_type="text/plain", headers={"Retry-After": "30"})
@@ -109,5 +109,7 @@ def _login(request: HttpRequest) -> int:
 
 
 def _search(request: HttpRequest, reader: Reader) -> tuple[Search, SearchForm]:
-    form = SearchForm(request.GET, accounts=reader.choices(request.GET.get("account", "")))
+    form = SearchForm(
+        request.GET, accounts=reader.choices(request.GET.get("account", "")), listens=reader.listens
+    )
     return form.search(), form

@@ -24,9 +24,9 @@ _PERIODS: Final = (("Today", 0), ("7 days", 6), ("30 days", 29))
 def context(request: HttpRequest, reader: Reader) -> dict[str, Any]:
     """Return what the template of the list shows."""
     query = request.GET
-    form = SearchForm(query, accounts=reader.choices(query.get("account", "")))
+    form = SearchForm(query, accounts=reader.choices(query.get("account", "")), listens=reader.listens)
     search = form.search()
-    page = find(search, reader.accounts, _cursor(query.get("at", "")), patient=PATIENT in query)
+    page = find(search, reader.accounts_for(search), _cursor(query.get("at", "")), patient=PATIENT in query)
     names = reader.names(page.calls)
     return {
         "form": form,
@@ -63,9 +63,9 @@ def _links(search: Search, page: Page, is_inside: bool) -> dict[str, Any]:
 
 
 def _needs_more_fields(search: Search) -> bool:
-    return any((search.cause, search.quality, search.route, search.node, search.account, search.exact)) or (
-        search.weekday is not None or search.hour is not None
-    )
+    return any(
+        (search.cause, search.quality, search.route, search.node, search.account, search.exact)
+    ) or any(value is not None for value in (search.weekday, search.hour, search.recorded))
 
 
 def chips(search: Search, form: SearchForm) -> Iterator[dict[str, str]]:
@@ -77,6 +77,7 @@ def chips(search: Search, form: SearchForm) -> Iterator[dict[str, str]]:
         "weekday": "" if search.weekday is None else f"on a {WEEKDAYS[search.weekday]}",
         "hour": "" if search.hour is None else f"{search.hour:02}:00–{search.hour:02}:59",
         **{name: _chosen(form, name) for name in ("disposition", "cause", "quality", "account")},
+        "recorded": "recorded" if search.recorded else "not recorded",
         "route": f"route {search.route}",
         "node": f"node {search.node}",
     }

@@ -15,6 +15,7 @@ from accounts.choices import Permission
 from accounts.models import Account
 from accounts.tenancy import access_of
 from cdrs.models import CDR
+from cdrs.search import Search
 
 MAX_CHOICES: Final = 500
 """Most accounts offered in a list; a link may name any other."""
@@ -26,11 +27,23 @@ class Reader:
 
     accounts: frozenset[str] | None
     """Ids of the accounts whose calls may be seen; None for all calls."""
+    listened: frozenset[str] | None = frozenset()
+    """Ids of the accounts whose recordings may be listened to; None for all."""
 
     @classmethod
     def of(cls, request: HttpRequest) -> Reader:
         """Return who sent a request."""
-        return cls(access_of(request.user).accounts_with(Permission.VIEW_CDRS))
+        access = access_of(request.user)
+        return cls(access.accounts_with(Permission.VIEW_CDRS), access.accounts_with(Permission.LISTEN))
+
+    @property
+    def listens(self) -> bool:
+        """Whether some call's recording may be listened to."""
+        return self.listened is None or bool(self.listened)
+
+    def accounts_for(self, search: Search) -> frozenset[str] | None:
+        """Return the ids of the accounts in which may be looked for that; None for all calls."""
+        return self.accounts if search.recorded is None else self.listened
 
     @property
     def has_several(self) -> bool:

@@ -14,10 +14,11 @@ from functools import reduce
 from operator import and_
 from typing import Final
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils.timezone import localtime
 
 from cdrs.choices import Quality
+from cdrs.models import Recording
 
 _NUMBER: Final = re.compile(r"[+*#0-9][*#0-9 ()./-]*")
 _SEPARATORS: Final = str.maketrans("", "", " ()./-")
@@ -32,7 +33,7 @@ _PARAMETERS: Final = {
     "q": "text",
     "from": "since",
     "to": "until",
-    **{name: name for name in (*COLUMNS, "quality", "account", "weekday", "hour")},
+    **{name: name for name in (*COLUMNS, "quality", "account", "weekday", "hour", "recorded")},
 }
 
 
@@ -60,6 +61,8 @@ class Search:
     """0 for Monday to 6 for Sunday, in the current time zone."""
     hour: int | None = None
     """0 to 23, in the current time zone."""
+    recorded: bool | None = None
+    """Whether there is a recording of the call."""
     min_mos: float | None = None
     """Calls that were measured and sounded at least like this; asked for by REST, not by links."""
     max_mos: float | None = None
@@ -108,6 +111,9 @@ class Search:
             found["weekday"] = Q(invite_time__iso_week_day=self.weekday + 1)
         if self.hour is not None:
             found["hour"] = Q(invite_time__hour=self.hour)
+        if self.recorded is not None:
+            known = Q(Exists(Recording.objects.filter(cdr=OuterRef("pk"))))
+            found["recorded"] = known if self.recorded else ~known
         if self.min_mos is not None:
             found["min_mos"] = Q(mos_score__gte=self.min_mos)
         if self.max_mos is not None:
@@ -123,4 +129,4 @@ def all_of(conditions: Iterable[Q]) -> Q:
 def _written(value: object) -> str:
     if isinstance(value, datetime):
         return localtime(value).replace(tzinfo=None).isoformat(timespec="auto")
-    return str(value)
+    return ("no", "yes")[value] if isinstance(value, bool) else str(value)

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import random
 import uuid
+from typing import Any
 
-from cdrs.models import CDR
+from cdrs.models import CDR, Recording
 from cdrs.record import CallRecord
 from cdrs.tests.conftest import NOON, RecordMaker
 from cdrs.writer import DatabaseSink
@@ -88,3 +89,40 @@ class SinkCases:
         assert DatabaseSink(database).deliver([record]) == []
         row = CDR.objects.using(database).get()
         assert (row.caller_name, row.callee_number, row.metadata) == ("ab?", "9" * 128, {"k": "?"})
+
+    def test_it_stores_the_recordings_that_a_record_tells_of(
+        self, database: str, make_ended: RecordMaker
+    ) -> None:
+        endings: list[dict[str, Any]] = [
+            {"state": "complete", "ms": 1500, "bytes": 48_044},
+            {},
+            {"state": "failed", "detail": "full"},
+        ]
+        parts = [
+            {
+                "id": str(uuid.uuid4()),
+                "file": f"account/2030-01-01/{number}.wav",
+                "node": "rtp-1",
+                "began": NOON + number,
+                **more,
+            }
+            for number, more in enumerate(endings)
+        ]
+        nonsense = [{}, "x", {"id": "x", "file": "y.wav", "began": 0}, {**parts[0], "file": "../secret.wav"}]
+        record = make_ended(
+            account_id=str(uuid.uuid4()), metadata={"tags": ["a"], "recordings": [*parts, *nonsense]}
+        )
+        sink = DatabaseSink(database)
+        for _ in range(2):
+            assert sink.deliver([record, make_ended()]) == []
+        rows = Recording.objects.using(database).order_by("began_at")
+        assert [str(row.pk) for row in rows] == [part["id"] for part in parts]
+        assert [(row.state, row.duration_ms, row.detail) for row in rows] == [
+            ("complete", 1500, ""),
+            ("interrupted", None, ""),
+            ("failed", None, "full"),
+        ]
+        assert {(str(row.cdr_id), str(row.account_id), row.caller_number) for row in rows} == {
+            (record.id, record.account_id, record.caller_number)
+        }
+        assert CDR.objects.using(database).get(pk=record.id).metadata == {"tags": ["a"]}

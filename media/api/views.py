@@ -10,7 +10,6 @@ from django.http import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
-from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -21,20 +20,9 @@ from media.models import Prompt
 from media.prompts import listening, usage
 from switchboard.api_errors import Conflict
 from switchboard.api_filters import check_parameters
+from switchboard.api_negotiation import WhateverIsAccepted
 from switchboard.api_parsers import LimitedJSONParser
 from switchboard.api_views import TenantViewSet
-
-
-class WhateverIsAccepted(BaseContentNegotiation):
-    """Takes no offence at a client that accepts audio alone: errors are JSON, and the sound is no rendered answer."""
-
-    def select_parser(self, request: Request, parsers: Any) -> Any:
-        """Return none: nothing is sent."""
-        return None
-
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
-        """Return the renderer of errors."""
-        return renderers[0], renderers[0].media_type
 
 
 class PromptViewSet(TenantViewSet):

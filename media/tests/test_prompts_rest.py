@@ -9,8 +9,8 @@ from accounts.tests.rest import Rest
 from dialplan.models import Route
 from media.models import Prompt, Status
 from media.prompts import blobs, conversion
-from media.prompts.listening import NoSuchRange, parse_range
 from media.tests.factories import make_prompt, wav_bytes, wav_file, write_sound
+from switchboard.byte_ranges import NoSuchRange, parse_range
 
 pytestmark = pytest.mark.django_db
 

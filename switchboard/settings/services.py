@@ -102,6 +102,13 @@ CDR_RETENTION_DAYS = env.integer(
     roles=[UI],
     help="Calls that started more days ago are deleted every night; 0 keeps them for ever",
 )
+RECORDING_RETENTION_DAYS = env.integer(
+    "RECORDING_RETENTION_DAYS",
+    0,
+    maximum=36500,
+    roles=[UI],
+    help="Recordings that began more days ago are deleted every night, with their files; 0 keeps them for ever",
+)
 
 # --- Jobs -----------------------------------------------------------------------------------------------------------
 
@@ -129,6 +136,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "sign of life": {"task": "switchboard.heartbeat", "schedule": Every(60)},
     "figures of past days": {"task": "cdrs.roll_up", "schedule": Daily(hour=0, minute=10)},
     "old call records": {"task": "cdrs.prune", "schedule": Daily(hour=1, minute=10)},
+    "old recordings": {"task": "cdrs.prune_recordings", "schedule": Daily(hour=1, minute=40)},
     "old logins and tokens": {"task": "accounts.prune", "schedule": Daily(hour=2, minute=10)},
     "uploaded prompts": {"task": "media.convert_prompts", "schedule": Every(2)},
     "sounds that nobody plays": {"task": "media.prune_prompts", "schedule": Daily(hour=3, minute=10)},

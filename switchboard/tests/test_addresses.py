@@ -68,6 +68,7 @@ MORE_PAGES: dict[str, Page] = {
     "cdrs_cdr_export": Page("cdrs.CDR", CALLS),
     "cdrs_cdr_export_csv": Page("cdrs.CDR", CALLS),
     "cdrs_cdr_export_progress": Page("cdrs.CDR", CALLS),
+    "cdrs_recording_audio": Page("cdrs.Recording", Permission.LISTEN),
 }
 
 OPEN = {"", "health", "provision/<str:ticket>", "admin/login/"}

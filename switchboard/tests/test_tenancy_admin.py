@@ -47,6 +47,7 @@ PAGES: dict[str, Page] = {
     "media.Prompt": Page(VIEW, CHANGE, CHANGE, CHANGE),
     "cdrs.CDR": Page(Permission.VIEW_CDRS, None, None, None),
     "signaling.Ban": Page(PLATFORM, PLATFORM, PLATFORM, PLATFORM),
+    "cdrs.Recording": Page(Permission.LISTEN, None, None, CHANGE),
     "signaling.Registration": Page(Permission.VIEW_LIVE, None, None, None),
 }
 LABELS = tuple(PAGES)

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.django_db
 
 VIEW, CHANGE = Permission.VIEW_CONFIG, Permission.CHANGE_CONFIG
 LIVE, CALLS = Permission.VIEW_LIVE, Permission.VIEW_CDRS
+LISTEN = Permission.LISTEN
 TOKENS, PLATFORM = Permission.MANAGE_TOKENS, Permission.PLATFORM
 
 
@@ -80,6 +81,10 @@ OPERATIONS: dict[str, Operation] = {
     "DELETE bans/{id}": Operation(PLATFORM, "signaling.Ban"),
     "GET cdrs": Operation(CALLS),
     "GET cdrs/{id}": Operation(CALLS, "cdrs.CDR"),
+    "GET recordings": Operation(LISTEN),
+    "GET recordings/{id}": Operation(LISTEN, "cdrs.Recording"),
+    "GET recordings/{id}/audio": Operation(LISTEN, "cdrs.Recording"),
+    "DELETE recordings/{id}": Operation(CHANGE, "cdrs.Recording"),
 }
 DOCUMENTS = ("dialplan/import", "dialplan/export")
 """The account stands in the query, as the body is a document."""

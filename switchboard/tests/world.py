@@ -21,6 +21,7 @@ from accounts.models import Account, Membership
 from accounts.tests.factories import make_user
 from accounts.tests.people import People, make_people
 from cdrs.models import CDR
+from cdrs.tests.recordings import make_recording
 from dialplan.models import Route
 from media.tests.factories import make_prompt
 from signaling.models import Ban, Registration
@@ -38,6 +39,7 @@ WATCHED = (
     "media.Prompt",
     "media.PromptUpload",
     "cdrs.CDR",
+    "cdrs.Recording",
     "signaling.Registration",
     "signaling.Ban",
     "accounts.FailedLogin",
@@ -109,6 +111,7 @@ def _rows_of(account: Account, name: str, people: People) -> dict[str, Any]:
     token, _ = people.token_row(admin, account=account)
     token.name = mark
     token.save()
+    call = _call(account, mark)
     return {
         "accounts.Account": account,
         "accounts.User": user,
@@ -118,7 +121,8 @@ def _rows_of(account: Account, name: str, people: People) -> dict[str, Any]:
             id=f"r-{name}", account=account, name=mark, pattern="1", actions=ECHO
         ),
         "media.Prompt": make_prompt(mark, account, peaks=[50]),
-        "cdrs.CDR": _call(account, mark),
+        "cdrs.CDR": call,
+        "cdrs.Recording": make_recording(call, caller_number=mark),
         "signaling.Registration": Registration.objects.create(
             user=user,
             aor=f"sip:{mark}@{account.domain}",
