@@ -37,6 +37,10 @@ PAGES = {
     "rtp-manager-active": "rtp-manager?server=east&node=rtp-1",
     "calls": "cdrs/cdr/",
     "call": "cdrs/cdr/ >> table tbody a",
+    "call-recorded": "cdrs/cdr/?recorded=yes >> table tbody a",
+    "recordings": "cdrs/recording/",
+    "recording": "cdrs/recording/ >> #result_list tbody th a",
+    "recording-delete": "cdrs/recording/ >> #result_list tbody th a >> a[href$='/delete/']",
     "report": "cdrs/cdr/report/",
     "export": "cdrs/cdr/export/",
     "calls-none": "cdrs/cdr/?q=nobody",
@@ -116,6 +120,7 @@ WITHOUT_A_PICTURE = {
     *("admin:jsi18n", "admin:autocomplete", "admin:search", "admin:view_on_site", "admin:logout"),
     *("admin:accounts_user_setup_light", "admin:dialplan_route_order", "admin:dialplan_route_export"),
     *("admin:cdrs_cdr_export_csv", "admin:cdrs_cdr_export_progress", "admin:media_prompt_audio"),
+    *("admin:cdrs_recording_add", "admin:cdrs_recording_audio", "admin:cdrs_recording_history"),
     *("admin:cdrs_cdr_add", "admin:cdrs_cdr_delete", "admin:cdrs_cdr_history"),
     *("admin:signaling_registration_add", "admin:signaling_registration_delete"),
     *(

@@ -175,12 +175,36 @@ def main() -> None:
     account.save()
     chance = random.Random(4)
     CDR.objects.bulk_create([CDR(account=account, **_record(chance)) for _ in range(CALLS)])
+    _record_some(account, login)
     users = {user.extension: str(user.pk) for user in account.users.all()}
     _register(account)
     _edit(login)
     _ban(login)
     _let_in(login, account)
     print(json.dumps({"account_id": str(account.pk), "user_ids": users}))
+
+
+def _record_some(account: Any, login: Any) -> None:
+    """Record every fifth answered call; one recording was cut off, and the file of one is elsewhere."""
+    from cdrs.models import CDR, Recording
+    from cdrs.recordings import listening
+    from cdrs.tests.recordings import make_recording, sound
+
+    answered = CDR.objects.filter(account=account, answer_time__isnull=False).order_by("-invite_time")
+    for number, call in enumerate(answered[::5]):
+        length_ms = int(call.duration_seconds * 1000)
+        ending = {"state": "interrupted", "detail": "the RTP manager was lost"} if number == 2 else {}
+        make_recording(
+            call,
+            content=b"" if number == 3 else sound(length_ms),
+            began_at=call.answer_time,
+            duration_ms=length_ms,
+            size_bytes=44 + 32 * length_ms,
+            **ending,
+        )
+    newest = Recording.objects.first()
+    if newest is not None:
+        listening.note_listening(newest, login, download=False)
 
 
 def _register(account: Any) -> None:
