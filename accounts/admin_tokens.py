@@ -13,7 +13,9 @@ from typing import Any, cast
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
+from django.forms.widgets import Script
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.html import format_html
 
@@ -56,6 +58,10 @@ class ApiTokenAdmin(HistoryAdmin, TenantAdmin):
     autocomplete_fields = ("account",)
     actions = ("revoke_tokens",)
     readonly_fields = ("shown", "state", "last_used_at", "created_at")
+
+    class Media:
+        css = {"all": ["switchboard/panels.css"]}
+        js = [Script("switchboard/copy.js", defer=True)]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiToken]:
         return visible_tokens(request.user)
@@ -112,9 +118,10 @@ class ApiTokenAdmin(HistoryAdmin, TenantAdmin):
         text = put_secret(obj)
         super().save_model(request, obj, form, change)
         note = format_html(
-            'Token of {}: <code class="font-mono break-all">{}</code> – note it now, it is not shown again.',
+            'Token of {}: <code class="font-mono break-all">{}</code> {} Note it now, it is not shown again.',
             obj.name,
             text,
+            render_to_string("phones/copy.html", {"value": text, "what": "token"}),
         )
         self.message_user(request, note, messages.WARNING)
 

@@ -140,7 +140,25 @@ UNFOLD = {
     "SITE_HEADER": "Switchboard",
     "SITE_SUBHEADER": "Phone platform",
     "SITE_SYMBOL": "call",
+    # There is no site beside the admin that one could return to.
+    "SITE_URL": None,
     "SHOW_HISTORY": True,
+    # The accent of the product's own pages (`panels.css`), in all of its shades.
+    "COLORS": {
+        "primary": {
+            "50": "#f5f3ff",
+            "100": "#ede9fe",
+            "200": "#ddd6fe",
+            "300": "#c4b5fd",
+            "400": "#a78bfa",
+            "500": "#8b5cf6",
+            "600": "#7c3aed",
+            "700": "#6d28d9",
+            "800": "#5b21b6",
+            "900": "#4c1d95",
+            "950": "#2e1065",
+        }
+    },
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "switchboard.theme.icon"}],
     "STYLES": ["switchboard.theme.page_style", "switchboard.theme.noscript_style"],
     "SIDEBAR": {"navigation": "switchboard.navigation.navigation"},
