@@ -36,6 +36,21 @@ def memory_mib(pid: int) -> float:
     return (private_kib + shared_kib) / KIB_PER_MIB
 
 
+def written_mib(pid: int) -> float:
+    """Return what of their memory the processes wrote themselves, in MiB.
+
+    The rest are pages of programs and libraries, which are read again when they are needed: a container that comes to its
+    limit loses them, and is ended only when nothing of that kind is left.
+    """
+    private_kib, shared_kib = 0, 0
+    for one in processes_of(pid):
+        with suppress(OSError):
+            sizes = _sizes_kib(one)
+            private_kib += sizes["Private_Dirty"]
+            shared_kib = max(shared_kib, sizes["Shared_Dirty"])
+    return (private_kib + shared_kib) / KIB_PER_MIB
+
+
 def _sizes_kib(pid: int) -> dict[str, int]:
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
     return {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
