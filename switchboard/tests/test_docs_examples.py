@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.management import call_command
 
 from accounts.models import Account, User
 from accounts.tests.factories import make_user
@@ -80,10 +82,29 @@ def test_the_first_request_works(environ: dict[str, str], tmp_path: Path) -> Non
 @pytest.mark.django_db(transaction=True)
 def test_a_new_account_works(environ: dict[str, str], people: People, tmp_path: Path) -> None:
     environ["TOKEN"] = people.token("root")
-    (requests,), (script,) = blocks("sh", "tenancy.md"), blocks("python", "tenancy.md")
+    (requests, _), (script,) = blocks("sh", "tenancy.md"), blocks("python", "tenancy.md")
     run(["bash", "-ec", requests], environ, tmp_path)
     run([sys.executable, "-c", f"{blocks('python')[0]}\n{script}"], environ, tmp_path)
     for domain in ("pbx.example.com", "other.example.com"):
         account = Account.objects.get(domain=domain)
         assert [user.extension for user in account.users.all()] == ["100"]
         assert [route.pattern for route in account.routes.all()] == ["1??"]
+
+
+@pytest.mark.django_db
+def test_a_new_account_is_made_by_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    route = {
+        "id": "own-users",
+        "name": "Users",
+        "pattern": "1??",
+        "actions": [{"type": "echo", "params": {}}],
+    }
+    Path("example.json").write_text(json.dumps({"version": "1.0", "routes": [route]}))
+    for line in blocks("sh", "tenancy.md")[1].splitlines():
+        program, *words = shlex.split(line)
+        assert program == "manage.py"
+        call_command(*words)
+    account = Account.objects.get(domain="pbx.example.com")
+    assert (account.users.get().extension, account.routes.get().pattern) == ("100", "1??")
+    assert [str(membership.user) for membership in account.memberships.all()] == ["erin"]
