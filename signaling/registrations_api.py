@@ -16,7 +16,7 @@ from rest_framework import serializers
 from accounts.api.filters import SearchFilter
 from accounts.choices import Permission
 from signaling.models import Registration
-from switchboard.api_filters import BooleanFilter
+from switchboard.api_filters import BooleanFilter, ByAccount
 from switchboard.api_views import ReadOnlyTenantViewSet
 
 
@@ -54,7 +54,7 @@ class RegistrationFilter(SearchFilter):
     """``q`` (AOR, contact, user agent, address), ``account``, ``user``, ``aor``, ``valid``."""
 
     searched = ("aor", "contact", "user_agent", "source_ip")
-    account = filters.UUIDFilter(field_name="user__account_id", label="Id of the account.")
+    account = ByAccount(field_name="user__account_id")
     user = filters.UUIDFilter(field_name="user_id", label="Id of the SIP user.")
     aor = filters.CharFilter(max_length=320, label="The whole address of record.")
     valid = BooleanFilter(method="choose_valid", label="Whether it has not expired yet.")

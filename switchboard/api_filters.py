@@ -13,6 +13,11 @@ from django_filters import rest_framework as filters
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
+from accounts.lookup import account_called
+from accounts.models import Account
+from accounts.tenancy import access_of, scope
+
+NO_SUCH_ACCOUNT = "There is no such account, or not for you; GET /me lists yours."
 PAGING = ("limit", "cursor", "ordering")
 
 
@@ -39,6 +44,27 @@ class BooleanFilter(filters.BooleanFilter):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"widget": forms.TextInput, **kwargs})
+
+
+class ByAccount(filters.CharFilter):  # type: ignore[misc]
+    """The rows of one account, by its id or domain; one that the caller does not reach does not exist."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"field_name": "account_id", "label": "Id or domain of the account.", **kwargs})
+
+    def filter(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        """Return the rows.
+
+        Raises:
+            ValidationError: there is no such account, or not for the caller.
+        """
+        if not value:
+            return queryset
+        reached = scope(Account.objects.all(), access_of(self.parent.request.user), "pk")
+        account = reached.filter(account_called(value)).first()
+        if account is None:
+            raise ValidationError({"account": [NO_SUCH_ACCOUNT]})
+        return queryset.filter(**{self.field_name: account.pk})
 
 
 class StrictFilterBackend(filters.DjangoFilterBackend):  # type: ignore[misc]

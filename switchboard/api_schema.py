@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 
 from switchboard.api_errors import CODES
@@ -60,8 +60,20 @@ class BearerToken(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
         return {"type": "http", "scheme": "bearer", "description": "An API token: sbt_…"}
 
 
+class AccountGiven(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """How `switchboard.api_serializers.AccountField` looks in OpenAPI: read as an id, given as an id or a domain."""
+
+    target_class = "switchboard.api_serializers.AccountField"
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        """Return the schema of the field."""
+        if direction == "response":
+            return {"type": "string", "format": "uuid"}
+        return {"type": "string", "minLength": 1, "title": "Id or domain of an account"}
+
+
 class Schema(AutoSchema):
-    """drf-spectacular's schema of a view; its import makes the extension above known."""
+    """drf-spectacular's schema of a view; its import makes the extensions above known."""
 
 
 def close_requests(result: dict[str, Any], **_: Any) -> dict[str, Any]:

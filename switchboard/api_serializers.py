@@ -13,16 +13,17 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 
 from accounts.choices import Permission
+from accounts.lookup import account_called
 from accounts.models import Account
 from accounts.tenancy import access_of, scope
+from switchboard.api_filters import NO_SUCH_ACCOUNT
 
 
 class AccountField(serializers.PrimaryKeyRelatedField[Account]):
-    """The id of an account in which the caller may change something; any other one does not exist."""
+    """The id or domain of an account in which the caller may do something; any other one does not exist."""
 
     default_error_messages = {
-        "does_not_exist": "There is no such account, or not for you.",
-        "no_id": "“{value}” is no id of an account; GET /me lists yours.",
+        "does_not_exist": NO_SUCH_ACCOUNT,
     }
 
     def __init__(self, *, permission: Permission = Permission.CHANGE_CONFIG, **kwargs: Any) -> None:
@@ -35,15 +36,15 @@ class AccountField(serializers.PrimaryKeyRelatedField[Account]):
         return scope(Account.objects.all(), access_of(user), "pk", permission=self.permission)
 
     def to_internal_value(self, data: Any) -> Account:
-        """Return the account with this id.
+        """Return the account with this id or domain.
 
         Raises:
-            ValidationError: there is none, or not for the caller, or it is no id at all.
+            ValidationError: there is none, or not for the caller.
         """
-        try:
-            return super().to_internal_value(data)
-        except ModelValidationError:
-            self.fail("no_id", value=data)
+        found = self.get_queryset().filter(account_called(data)).first() if isinstance(data, str) else None
+        if found is None:
+            self.fail("does_not_exist")
+        return found
 
     def only_choice(self) -> Account | None:
         """Return the account when there is but one to choose from."""

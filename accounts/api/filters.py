@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 from django_filters import rest_framework as filters
 
 from accounts.models import Account, ApiToken, User
-from switchboard.api_filters import BooleanFilter
+from switchboard.api_filters import BooleanFilter, ByAccount
 
 MAX_TEXT = 200
 
@@ -44,7 +44,7 @@ class UserFilter(SearchFilter):
     """``q`` (extension, user name, display name), ``account``, ``extension``, ``username``, ``enabled``."""
 
     searched = ("extension", "username", "display_name")
-    account = filters.UUIDFilter(field_name="account_id", label="Id of the account.")
+    account = ByAccount()
     extension = filters.CharFilter(max_length=32, label="The whole extension.")
     username = filters.CharFilter(max_length=64, label="The whole user name.")
     enabled = BooleanFilter()
@@ -57,7 +57,7 @@ class UserFilter(SearchFilter):
 class TokenFilter(filters.FilterSet):  # type: ignore[misc]
     """``account``, ``revoked``."""
 
-    account = filters.UUIDFilter(field_name="account_id", label="Id of the account.")
+    account = ByAccount()
     revoked = BooleanFilter(
         field_name="revoked_at", lookup_expr="isnull", exclude=True, label="Whether it was revoked."
     )

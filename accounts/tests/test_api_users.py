@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import uuid
 from typing import Any
 
 import pytest
@@ -90,10 +91,31 @@ def test_who_reaches_several_accounts_says_which(root: Rest, people: People) -> 
     answer = root.post("users", {"extension": "1005"})
     assert answer.body["fields"] == {"account": ["Say which account; you reach several."]}
     answer = root.post("users", {"extension": "1005", "account": "beta"})
-    assert answer.body["fields"] == {"account": ["“beta” is no id of an account; GET /me lists yours."]}
+    assert answer.body["fields"] == {
+        "account": ["There is no such account, or not for you; GET /me lists yours."]
+    }
     answer = root.post("users", {"extension": "1005", "account": str(people.beta.pk)})
     assert answer.status == 201
     assert User.objects.get().account == people.beta
+
+
+def test_an_account_is_given_by_its_domain(root: Rest, people: People) -> None:
+    answer = root.post("users", {"extension": "1005", "account": people.beta.domain.upper()})
+    assert (answer.status, answer.body["account"]) == (201, str(people.beta.pk))
+    make_user(people.alpha, "1006")
+    found = root.get("users", account=people.beta.domain).body["results"]
+    assert [user["extension"] for user in found] == ["1005"]
+
+
+def test_the_account_of_others_is_refused_like_one_that_does_not_exist(alice: Rest, people: People) -> None:
+    strangers = [people.beta.domain, str(people.beta.pk), "nowhere.example", str(uuid.uuid4()), "x\ud800"]
+    answers = [alice.post("users", {"extension": "1005", "account": name}) for name in strangers]
+    answers += [alice.get("users", account=name) for name in strangers[:-1]]
+    answers += [alice.get("tokens", account=name) for name in strangers[:-1]]
+    answers += [alice.get("cdrs", account=name) for name in strangers[:-1]]
+    reason = {"account": ["There is no such account, or not for you; GET /me lists yours."]}
+    assert {answer.status for answer in answers} == {400}
+    assert [answer.body["fields"] for answer in answers] == [reason] * len(answers)
 
 
 def test_a_user_is_changed(alice: Rest, people: People) -> None:

@@ -7,12 +7,14 @@ from typing import Any
 
 from rest_framework import serializers
 
+from accounts.choices import Permission
 from cdrs.choices import Disposition, Quality
 from cdrs.models import CDR
 from cdrs.record import EndReason
 from cdrs.search import Search
 from cdrs.story import tell
 from switchboard.api_paging import DEFAULT_LIMIT, MAX_LIMIT
+from switchboard.api_serializers import AccountField
 
 BEST_MOS = 5.0
 PLAIN = ("disposition", "cause", "route", "node", "quality", "min_mos", "max_mos")
@@ -101,7 +103,9 @@ class CallSearchSerializer(serializers.Serializer[Any]):
     quality = serializers.ChoiceField(choices=Quality.choices, required=False, help_text="Band of the MOS.")
     min_mos = serializers.FloatField(min_value=1.0, max_value=BEST_MOS, required=False)
     max_mos = serializers.FloatField(min_value=1.0, max_value=BEST_MOS, required=False)
-    account = serializers.UUIDField(required=False, help_text="Id of an account.")
+    account = AccountField(
+        required=False, permission=Permission.VIEW_CDRS, help_text="Id or domain of an account."
+    )
     recorded = serializers.BooleanField(
         required=False,
         default=None,
@@ -133,7 +137,7 @@ class CallSearchSerializer(serializers.Serializer[Any]):
             exact=given["match"] == "exact",
             since=given.get("from"),
             until=given.get("to"),
-            account=str(given.get("account", "")),
+            account=str(given["account"].pk) if "account" in given else "",
             recorded=given.get("recorded"),
             **{name: given[name] for name in PLAIN if name in given},
         )

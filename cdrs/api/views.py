@@ -31,7 +31,7 @@ class CallListView(APIView):
     @extend_schema(operation_id="cdrs_list", parameters=[CallSearchSerializer], responses=CallPageSerializer)
     def get(self, request: Request) -> Response:
         """Return a page of the calls that meet all conditions, newest first."""
-        asked = CallSearchSerializer(data=request.query_params)
+        asked = CallSearchSerializer(data=request.query_params, context={"request": request})
         check_parameters(request, tuple(asked.fields))
         asked.is_valid(raise_exception=True)
         search = asked.search()

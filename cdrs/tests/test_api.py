@@ -157,7 +157,7 @@ def test_each_sees_the_calls_of_the_own_accounts_alone(people: People, root: Res
     for name in ("alice", "bob", "vera"):
         rest = Rest(people.token(name))
         assert names(rest.get("cdrs")) == ["A"]
-        assert names(rest.get("cdrs", account=str(people.beta.pk))) == []
+        assert rest.get("cdrs", account=str(people.beta.pk)).status == 400
         assert rest.get(f"cdrs/{calls['A'].pk}").status == 200
         for other in ("B", "nobody's"):
             assert rest.get(f"cdrs/{calls[other].pk}").status == 404

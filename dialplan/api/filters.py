@@ -11,14 +11,14 @@ from django_filters import rest_framework as filters
 from accounts.api.filters import SearchFilter
 from dialplan.engine.patterns import MAX_NUMBER_LENGTH, parse_pattern
 from dialplan.models import Route
-from switchboard.api_filters import BooleanFilter
+from switchboard.api_filters import BooleanFilter, ByAccount
 
 
 class RouteFilter(SearchFilter):
     """``q`` (id, name, pattern), ``account``, ``shared``, ``pattern``, ``enabled``, ``matches``."""
 
     searched = ("id", "name", "pattern")
-    account = filters.UUIDFilter(field_name="account_id", label="Id of the account.")
+    account = ByAccount()
     shared = BooleanFilter(
         field_name="account", lookup_expr="isnull", label="Whether it serves every account."
     )

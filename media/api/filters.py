@@ -7,14 +7,14 @@ from django_filters import rest_framework as filters
 
 from accounts.api.filters import SearchFilter
 from media.models import Prompt, Status
-from switchboard.api_filters import BooleanFilter
+from switchboard.api_filters import BooleanFilter, ByAccount
 
 
 class PromptFilter(SearchFilter):
     """``q`` (name, name of the file), ``account``, ``shared``, ``name``, ``status``."""
 
     searched = ("name", "source_name")
-    account = filters.UUIDFilter(field_name="account_id", label="Id of the account.")
+    account = ByAccount()
     shared = BooleanFilter(
         field_name="account", lookup_expr="isnull", label="Whether every account may play it."
     )
