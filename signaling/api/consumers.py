@@ -18,7 +18,7 @@ from accounts.choices import Permission
 from accounts.tenancy import NOBODY, Access
 from accounts.tokens import TokenRefused
 from signaling.api.authentication import access_by
-from signaling.api.filters import narrowed
+from signaling.api.filters import chosen
 from signaling.api.runtime import current
 from signaling.api.streams import BadWish, EventStream, TooManyStreams, Wish, read_wish
 from signaling.live.subscription import Dropped
@@ -53,6 +53,9 @@ class EventsConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         except BadWish as error:
             await self._end(BAD_WISH, f"{error.parameter}: {error.problem}")
             return
+        except DatabaseError:
+            await self._end(BUSY, "The database does not answer.")
+            return
         self._task = asyncio.ensure_future(self._serve(wish))
 
     async def disconnect(self, code: int) -> None:
@@ -84,7 +87,7 @@ class EventsConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         tenants = access.accounts_with(Permission.VIEW_LIVE)
         read = database_sync_to_async(read_wish)
         wish: Wish = await read(
-            parameters, self._header(b"last-event-id"), lambda account: narrowed(tenants, account)
+            parameters, self._header(b"last-event-id"), lambda account: chosen(tenants, account)
         )
         return wish
 

@@ -77,7 +77,8 @@ def read_wish(parameters: Mapping[str, str], last_id: str, narrow: Callable[[str
     Args:
         parameters: ``types`` (comma-separated), ``account``, ``last_event_id``.
         last_id: of the Last-Event-ID header; it wins over the parameter.
-        narrow: returns the account of an id or domain; may ask the database.
+        narrow: returns the account of an id or domain, nothing when it may not be seen or is not there; may ask the
+            database.
 
     Raises:
         BadWish: a parameter is unknown, or cannot be understood.
@@ -102,7 +103,10 @@ def read_wish(parameters: Mapping[str, str], last_id: str, narrow: Callable[[str
     if len(resume) > MAX_ID_CHARS:
         raise BadWish("last_event_id", "This is the id of no event.")
     account = parameters.get("account", "")
-    return Wish(patterns=patterns, accounts=narrow(account) if account else None, last_id=resume)
+    accounts = narrow(account) if account else None
+    if account and not accounts:
+        raise BadWish("account", "There is no such account, or not for you.")
+    return Wish(patterns=patterns, accounts=accounts, last_id=resume)
 
 
 class EventStream:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from django.http import Http404, HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -187,7 +188,7 @@ def find_call(view: LiveView, call_id: str) -> LiveRow:
     """Return the call that the caller may see, by its uuid or by the SIP Call-ID of any of its legs.
 
     Raises:
-        Http404: there is none, or not for this caller.
+        NotFound: there is none, or not for this caller.
     """
     tenants = view.tenants()
     found = view.mirror.row(CALLS, call_id, tenants)
@@ -200,7 +201,7 @@ def find_call(view: LiveView, call_id: str) -> LiveRow:
             None,
         )
     if found is None:
-        raise Http404
+        raise exceptions.NotFound(f"There is no call {call_id}, or not for you.")
     return found
 
 

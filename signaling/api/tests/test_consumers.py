@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import uuid
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -93,11 +94,21 @@ async def test_a_platform_admin_and_the_ui_role_get_everything(live, people, set
             assert [(await socket.event())["event_id"] for _ in ids] == ids
 
 
-async def test_the_account_of_another_is_no_choice(live, people, alpha, beta):
-    async with Socket(live, await token_of(people, "alice"), f"account={beta}") as socket:
-        live.publish(tenant_id=beta)
+@pytest.mark.parametrize("name", ["alice", "root"])
+async def test_the_account_of_another_is_refused_like_one_that_does_not_exist(live, people, beta, name):
+    token = await token_of(people, name)
+    of_others = [beta, people.beta.domain] if name == "alice" else []
+    for account in [*of_others, "nowhere", str(uuid.uuid4())]:
+        async with Socket(live, token, f"account={account}") as socket:
+            reason = "account: There is no such account, or not for you."
+            assert await socket.farewell() == (reason, BAD_WISH)
+
+
+async def test_one_of_several_accounts_is_chosen_by_its_domain(live, people, alpha, beta):
+    async with Socket(live, await token_of(people, "root"), f"account={people.beta.domain}") as socket:
         live.publish(tenant_id=alpha)
-        assert await socket.link.receive_nothing(0.05)
+        wanted = live.publish(tenant_id=beta)
+        assert (await socket.event())["event_id"] == wanted
 
 
 async def test_filter_and_resumption_stand_in_the_address(live, people, alpha):

@@ -160,7 +160,8 @@ def test_a_call_is_hung_up_by_each_of_its_names(filled, alice, name):
 
 
 def test_a_call_that_is_not_there_is_not_found(filled, alice):
-    assert alice.delete("calls/gone").status == 404
+    answer = alice.delete("calls/gone")
+    assert (answer.status, answer.body["error"]) == (404, "There is no call gone, or not for you.")
     assert filled.link.given == []
 
 
