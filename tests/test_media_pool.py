@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import time
 
+import grpc
 import pytest
 
+from media.control.gen import rtpmanager_pb2 as pb
+from media.control.gen.rtpmanager_pb2_grpc import RTPManagerServiceStub
 from tests.media_pool import ManyCalls, PoolStack, talking
 from tests.rtp_bank import RtpBank
 from tests.sipp import Sipp, SippRunner
@@ -22,6 +25,13 @@ def ends(pool: PoolStack, run: Sipp, count: int) -> set[tuple[str, str]]:
     """Return where the calls of one SIPp ended, and why."""
     pool.wait_until(lambda: len(pool.cdrs(run.call_id)) == count, 10, "all records")
     return {(row["rtp_manager"], row["hangup_cause"]) for row in pool.cdrs(run.call_id)}
+
+
+def take_a_session(port: int) -> None:
+    """Make a session in the RTP manager with this gRPC port, so that a call less has room."""
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        request = pb.CreateSessionRequest(request_id="1", session_id="taken", signaling_ip="127.0.0.1")
+        RTPManagerServiceStub(channel).CreateSession(request)
 
 
 def test_calls_outlive_an_rtp_manager_that_is_killed(pool: PoolStack, pool_sipp: SippRunner) -> None:
@@ -73,11 +83,13 @@ def test_calls_end_when_no_rtp_manager_comes_back(pool: PoolStack, pool_sipp: Si
 def test_new_calls_do_not_notice_an_rtp_manager_in_trouble(
     pool: PoolStack, pool_sipp: SippRunner, trouble: str
 ) -> None:
-    full = {"RTP_PORT_MIN": str(pool.ports.rtp_min), "RTP_PORT_MAX": str(pool.ports.rtp_min + 1)}
+    full = {"RTP_PORT_MIN": str(pool.ports.rtp_min), "RTP_PORT_MAX": str(pool.ports.rtp_min + 3)}
     pool.start("rtp-2")
     pool.start_media("rtp-1", wait_healthy=True, **(full if trouble == "full" else {}))
     if trouble == "frozen":
         pool.freeze("rtp-1")
+    else:
+        take_a_session(pool.blocks[0].grpc)
     with RtpBank(2 * CALLS) as bank:
         calls = ManyCalls(pool, pool_sipp, bank)
         callee = calls.callee(CALLS)

@@ -41,8 +41,11 @@ RTP_PORT_MIN = env.port("RTP_PORT_MIN", 10000, roles=[RTPMANAGER], help="First p
 RTP_PORT_MAX = env.port(
     "RTP_PORT_MAX", 10100, roles=[RTPMANAGER], help="Last port for RTP and RTCP, included"
 )
-if RTP_PORT_MAX <= RTP_PORT_MIN:
-    raise BadVariable("RTP_PORT_MAX", str(RTP_PORT_MAX), f"a port above RTP_PORT_MIN ({RTP_PORT_MIN})")
+# RTP has the even ports and RTCP the odd ones after them; a call has two sessions.
+_ENOUGH = RTP_PORT_MIN + RTP_PORT_MIN % 2 + 3
+if RTP_PORT_MAX < _ENOUGH:
+    _wanted = f"{_ENOUGH} or more: a call needs four ports, and RTP_PORT_MIN is {RTP_PORT_MIN}"
+    raise BadVariable("RTP_PORT_MAX", str(RTP_PORT_MAX), _wanted)
 RTP_THREADS = env.integer(
     "RTP_THREADS", 1, minimum=1, maximum=64, roles=[RTPMANAGER], help="Threads that move RTP"
 )

@@ -32,6 +32,14 @@ def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     [
         ({"PORT": "sip"}, "PORT='sip'"),
         ({"RTP_PORT_MIN": "20000", "RTP_PORT_MAX": "10000"}, "RTP_PORT_MAX='10000'"),
+        (
+            {"RTP_PORT_MIN": "31100", "RTP_PORT_MAX": "31102"},
+            "'31102' is not accepted: expected 31103 or more",
+        ),
+        (
+            {"RTP_PORT_MIN": "31101", "RTP_PORT_MAX": "31104"},
+            "'31104' is not accepted: expected 31105 or more",
+        ),
         ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL"),
         ({"RTPMANAGER_ADDRS": "localhost"}, "RTPMANAGER_ADDRS='localhost'"),
         ({"RTPMANAGER_ADDRS": "rtp-1=10.0.0.1:9090,rtp-2=http://x:1"}, "RTPMANAGER_ADDRS='http://x:1'"),
