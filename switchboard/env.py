@@ -174,8 +174,8 @@ class Registry:
                 raise ValueError(raw)
             return number
 
-        accepted = f"seconds from {minimum:g} to {maximum:g}"
-        return self._read(name, f"{default:g}", convert, accepted, help=help, roles=roles)
+        accepted = f"seconds from {plain(minimum)} to {plain(maximum)}"
+        return self._read(name, plain(default), convert, accepted, help=help, roles=roles)
 
     def boolean(self, name: str, default: bool, *, help: str, roles: Iterable[str] = ()) -> bool:
         """Return true or false; any word outside `TRUE_WORDS` and `FALSE_WORDS` is refused."""
@@ -285,6 +285,11 @@ class Registry:
         self.variables[name] = Variable(
             name=name, default=default, help=help, roles=tuple(roles), accepted=accepted, **kind
         )
+
+
+def plain(number: float) -> str:
+    """Return a number as people write it, without an exponent: ``31622400``, ``0.1``."""
+    return f"{number:f}".rstrip("0").rstrip(".")
 
 
 def flags_to_environ(argv: list[str], environ: MutableMapping[str, str], roles: Mapping[str, str]) -> None:

@@ -156,3 +156,8 @@ def test_what_is_no_domain_is_refused_in_one_line(raw):
     with pytest.raises(BadVariable) as caught:
         Registry({"D": raw}).domain("D", "x", help="")
     assert str(caught.value) == f"D={raw!r} is not accepted: expected a domain, such as pbx.example.com"
+
+
+def test_limits_are_told_without_an_exponent():
+    with pytest.raises(BadVariable, match=r"seconds from 0\.05 to 31622400$"):
+        Registry({"WAIT_S": "x"}).seconds("WAIT_S", 1, minimum=0.05, help="")
