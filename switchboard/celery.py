@@ -11,10 +11,12 @@ import contextlib
 import logging
 import os
 import sys
+import warnings
 from importlib import import_module
 from typing import Any
 
 from celery import Celery
+from celery.platforms import SecurityWarning
 from celery.schedules import crontab, schedule
 from celery.signals import beat_embedded_init, setup_logging, task_postrun, task_prerun, worker_ready
 from django.apps import apps
@@ -68,6 +70,14 @@ app.conf.update(
     beat_schedule={name: _entry(entry) for name, entry in settings.CELERY_BEAT_SCHEDULE.items()},
 )
 app.autodiscover_tasks()
+
+
+def quiet_about_root() -> None:
+    """Leave out Celery's paragraph about root: what a worker takes is JSON, and who runs containers knows as whom."""
+    warnings.filterwarnings("ignore", "You're running the worker with superuser", SecurityWarning)
+
+
+quiet_about_root()
 
 
 def quiet() -> None:

@@ -9,10 +9,11 @@ import structlog
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
 
-QUIET_LOGGERS = ("asyncio", "axes", "django.db.backends", "daphne", "urllib3")
+QUIET_LOGGERS = ("asyncio", "django.db.backends", "daphne", "urllib3")
 """Libraries whose informational lines help nobody who runs this."""
-SILENT_LOGGERS = ("psycopg",)
-"""Libraries that warn at every attempt of what is logged once, and better, by whoever uses them."""
+SILENT_LOGGERS = ("axes", "psycopg")
+"""Libraries that warn at every attempt of what is told better elsewhere: failed logins stand in the admin, and a database
+that is away is logged once by whoever uses it."""
 
 
 FAILED = 500

@@ -26,6 +26,8 @@ log = structlog.get_logger("switchboard.live")
 
 FIRST_RETRY_S = 0.05
 LAST_RETRY_S = 0.5
+AWAY_S = 3.0
+"""Away for longer is worth a line; at an ordinary stop the SIP process goes first, and this one right after it."""
 COMMAND_S = 5.0
 PIECE = 100
 """Messages that are handed on in one turn of the loop: fewer than may wait for a reader of the event stream."""
@@ -50,7 +52,7 @@ class FeedLink:
         self._pending: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._transport: asyncio.Transport | None = None
         self._task: asyncio.Task[None] | None = None
-        self._was_there = True
+        self._was_told = False
 
     def start(self) -> None:
         """Begin to connect; needs a running loop."""
@@ -90,17 +92,20 @@ class FeedLink:
 
     async def _run(self) -> None:
         delay_s = FIRST_RETRY_S
+        loop = asyncio.get_running_loop()
+        seen_at = loop.time()
         while True:
             try:
                 ended = await self._connect()
             except OSError as error:
-                if self._was_there:
-                    self._was_there = False
+                if not self._was_told and loop.time() - seen_at >= AWAY_S:
+                    self._was_told = True
                     log.warning("live.not_connected", socket=str(self._path), error=str(error))
             else:
-                self._was_there = True
+                self._was_told = False
                 if await ended:
                     delay_s = FIRST_RETRY_S
+                seen_at = loop.time()
             await asyncio.sleep(delay_s)
             delay_s = min(delay_s * 2, LAST_RETRY_S)
 

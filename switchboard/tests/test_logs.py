@@ -17,7 +17,7 @@ def configured() -> Iterator[None]:
     """Undo what `logs.configure` does to the process."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    levels = {name: logging.getLogger(name).level for name in logs.QUIET_LOGGERS}
+    levels = {name: logging.getLogger(name).level for name in (*logs.QUIET_LOGGERS, *logs.SILENT_LOGGERS)}
     yield
     structlog.reset_defaults()
     root.handlers[:] = handlers
@@ -80,3 +80,10 @@ def test_lines_below_the_level_are_written_neither_by_a_logger_nor_by_one_bound_
         log.info("b", leg="A")
         log.warning("c")
     assert [line["level"] for line in lines_of(capsys.readouterr().err)] == written * 2
+
+
+@pytest.mark.usefixtures("configured")
+def test_failed_logins_are_left_to_the_admin(capsys):
+    logs.configure("info", "json")
+    logging.getLogger("axes.handlers.database").warning("AXES: New login failure by {username: x}")
+    assert capsys.readouterr().err == ""

@@ -115,6 +115,28 @@ async def test_a_command_without_a_signaling_process_is_refused_at_once(tmp_path
     assert caught.value.status == 503
 
 
+@pytest.mark.parametrize(("away_s", "lines"), [(0.0, 1), (60.0, 0)])
+async def test_a_signaling_process_that_is_away_is_told_once_and_not_at_once(
+    tmp_path, monkeypatch, away_s, lines
+):
+    tried: list[object] = []
+    told: list[str] = []
+    link = FeedLink(tmp_path / "nobody.sock", Mirror())
+
+    async def nobody():
+        tried.append(None)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr("signaling.live.link.FIRST_RETRY_S", 0.001)
+    monkeypatch.setattr("signaling.live.link.AWAY_S", away_s)
+    monkeypatch.setattr("signaling.live.link.log.warning", lambda event, **facts: told.append(event))
+    monkeypatch.setattr(link, "_connect", nobody)
+    link.start()
+    await until(lambda: len(tried) > 3)
+    await link.stop()
+    assert told == ["live.not_connected"] * lines
+
+
 async def test_a_command_is_given_up_in_time(world):
     world.commands.register("never", lambda given: asyncio.get_running_loop().create_future())
     async with world.reader() as (_, link):
