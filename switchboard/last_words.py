@@ -6,8 +6,11 @@ Knows errors, no command. Invariant: a bug keeps its traceback; what a person ca
 
 from __future__ import annotations
 
+import argparse
+import difflib
 import re
-from typing import Final, NoReturn
+from collections.abc import Iterator
+from typing import Any, Final, NoReturn
 
 from django.core.management.base import CommandParser
 from django.db import Error as DatabaseError
@@ -23,18 +26,40 @@ PIPE_CLOSED: Final = 128 + 13
 
 KNOWN: Final = (BadVariable, DatabaseError, KeyboardInterrupt, BrokenPipeError)
 """Errors that `last_words` has words for."""
+_UNKNOWN_FLAG: Final = re.compile(r"unrecognized arguments:.*?(--[^\s=]+)")
 _HINT: Final = "Is the server running on that host"
 _OUT_OF_DATE: Final = re.compile(r"no such (table|column)|(relation|column) .*does not exist")
 
 
 class OneLineParser(CommandParser):
-    """Says what is wrong with the words of a command without the whole usage in front of it."""
+    """Says what is wrong with the words of a command without the whole usage in front of it.
+
+    A flag is written in full: the beginning of one would be accepted here, and set no variable.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **options})
 
     def error(self, message: str) -> NoReturn:
         """End the command; raise `CommandError` when it was called by code."""
         if not self.called_from_command_line:
             super().error(message)
-        self.exit(BAD_SETTING, f"{self.prog}: {message}; --help tells more\n")
+        self.exit(BAD_SETTING, f"{self.prog}: {message}{self._meant(message)}; --help tells more\n")
+
+    def _meant(self, message: str) -> str:
+        """Return a question about the flag that is nearest to an unknown one, empty when none is near."""
+        unknown = _UNKNOWN_FLAG.search(message)
+        near = difflib.get_close_matches(unknown[1], _flags_of(self), n=1) if unknown else ()
+        return f"; is {near[0]} meant?" if near else ""
+
+
+def _flags_of(parser: argparse.ArgumentParser) -> Iterator[str]:
+    """Yield the flags of a command and of all its verbs."""
+    for action in parser._actions:
+        yield from action.option_strings
+        if isinstance(action, argparse._SubParsersAction):
+            for verb in action.choices.values():
+                yield from _flags_of(verb)
 
 
 def last_words(error: BaseException) -> tuple[str, int]:

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import IntegrityError, OperationalError, ProgrammingError
 
 from switchboard.env import BadVariable
-from switchboard.last_words import last_words
+from switchboard.last_words import OneLineParser, last_words
 
 AWAY = """connection failed: connection to server at "db", port 5432 failed: Connection refused
 \tIs the server running on that host and accepting TCP/IP connections?"""
@@ -86,3 +86,22 @@ def test_who_stops_reading_is_not_complained_to(tmp_path: Path) -> None:
     code, said = run("dialplan", "dump", "--schema", tmp_path=tmp_path, stdout=writing)
     os.close(writing)
     assert (code, said) == (141, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["list", "--prot", "5070"], "unrecognized arguments: --prot 5070; is --port meant?; --help"),
+        (["list", "--jsn"], "unrecognized arguments: --jsn; is --json meant?; --help"),
+        (["--por=5070", "list"], "unrecognized arguments: --por=5070; is --port meant?; --help"),
+        (["--zzz", "list"], "unrecognized arguments: --zzz; --help"),
+    ],
+)
+def test_an_unknown_flag_is_told_in_one_line_with_the_nearest_one(words, reason, capsys):
+    parser = OneLineParser(prog="x", called_from_command_line=True)
+    parser.add_argument("--port")
+    parser.add_subparsers(dest="verb").add_parser("list").add_argument("--json", action="store_true")
+    with pytest.raises(SystemExit) as ended:
+        parser.parse_args(words)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == f"x: {reason} tells more\n"
