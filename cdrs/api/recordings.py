@@ -19,7 +19,7 @@ from cdrs.choices import RecordingState
 from cdrs.models import Recording
 from cdrs.recordings import files, listening
 from switchboard.api_errors import Conflict
-from switchboard.api_filters import check_parameters
+from switchboard.api_filters import ByAccount, check_parameters
 from switchboard.api_negotiation import WhateverIsAccepted
 from switchboard.api_views import ReadOnlyTenantViewSet
 
@@ -67,7 +67,7 @@ class RecordingSerializer(serializers.ModelSerializer[Recording]):
 class RecordingFilter(filters.FilterSet):  # type: ignore[misc]
     """``account``, ``call``, ``state``."""
 
-    account = filters.UUIDFilter(field_name="account_id", label="Id of the account.")
+    account = ByAccount()
     call = filters.UUIDFilter(field_name="cdr_id", label="Id of the call's record.")
     state = filters.ChoiceFilter(choices=RecordingState.choices, label="What became of it.")
 
