@@ -18,6 +18,7 @@ import psycopg
 import pytest
 
 from cdrs.committer import Committer, Entry
+from cdrs.consumer import ACK_WAIT_S
 from cdrs.delivery import Deliverer
 from cdrs.jetstream import JetStreamSink
 from cdrs.record import CallRecord, EndReason, HangupBy, new_record_id
@@ -191,7 +192,10 @@ def test_health_and_metrics_tell_what_records_wait_for(
     wait_for(lambda: consumer.ask("/health")[0] == 200)
     page = consumer.ask("/metrics")[1]
     assert {metric.name for metric in of_role("cdr")} <= families(page)
-    assert (sample(page, "switchboard_cdr_stored_total"), sample(page, "switchboard_cdr_pending")) == (30, 0)
+    assert sample(page, "switchboard_cdr_stored_total") >= 30
+    # NATS may have forgotten acknowledgements when it was killed; then the records come again, and are stored once.
+    wait_for(lambda: sample(consumer.ask("/metrics")[1], "switchboard_cdr_pending") == 0, 2 * ACK_WAIT_S)
+    assert sorted(stored(database)) == sorted(ids)
     assert sample(page, "switchboard_cdr_part_up") == len(("nats", "database"))
     assert sample(page, "process_resident_memory_bytes") > 0
     assert consumer.end(signal.SIGTERM) == 0
