@@ -88,7 +88,14 @@ class NodeClient:
         Raises:
             NodeProblem: the node does not do it.
         """
-        return self._ask("DELETE", f"/api/v1/calls/{quote(call_id, safe='')}")
+        try:
+            return self._ask("DELETE", f"/api/v1/calls/{quote(call_id, safe='')}")
+        except NodeProblem as problem:
+            if problem.exit_code != NOT_FOUND:
+                raise
+            raise NodeProblem(
+                f"{self._server}: There is no call {call_id}, or not for you.", NOT_FOUND
+            ) from problem
 
     def originate(self, **wanted: Any) -> dict[str, Any]:
         """Make a call: ring ``user`` of ``account`` for ``timeout`` seconds, then dial ``number`` for it.

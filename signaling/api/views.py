@@ -201,7 +201,7 @@ def find_call(view: LiveView, call_id: str) -> LiveRow:
             None,
         )
     if found is None:
-        raise exceptions.NotFound(f"There is no call {call_id}, or not for you.")
+        raise exceptions.NotFound("There is no such call, or not for you.")
     return found
 
 

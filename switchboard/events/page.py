@@ -55,7 +55,7 @@ events through a server of yours. An unknown parameter is refused: a misspelt fi
 | parameter | meaning |
 | --- | --- |
 | `types` | event types, comma-separated; `*` stands for any text: `call.*` |
-| `account` | id or domain of one account |
+| `account` | id or domain of one account; one that does not exist or is not reached is refused |
 | `last_event_id` | the last event that the client got: those after it come first (also as the header `Last-Event-ID`) |
 
 The last 10,000 events (`EVENTS_KEPT`) are kept for clients that come back, until nobody has read anything of the live API for ten

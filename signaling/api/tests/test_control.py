@@ -161,7 +161,7 @@ def test_a_call_is_hung_up_by_each_of_its_names(filled, alice, name):
 
 def test_a_call_that_is_not_there_is_not_found(filled, alice):
     answer = alice.delete("calls/gone")
-    assert (answer.status, answer.body["error"]) == (404, "There is no call gone, or not for you.")
+    assert (answer.status, answer.body["error"]) == (404, "There is no such call, or not for you.")
     assert filled.link.given == []
 
 
