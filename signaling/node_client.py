@@ -93,9 +93,7 @@ class NodeClient:
         except NodeProblem as problem:
             if problem.exit_code != NOT_FOUND:
                 raise
-            raise NodeProblem(
-                f"{self._server}: There is no call {call_id}, or not for you.", NOT_FOUND
-            ) from problem
+            raise NodeProblem(f"{problem} ({call_id})", NOT_FOUND) from problem
 
     def originate(self, **wanted: Any) -> dict[str, Any]:
         """Make a call: ring ``user`` of ``account`` for ``timeout`` seconds, then dial ``number`` for it.

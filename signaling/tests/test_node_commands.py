@@ -138,7 +138,7 @@ def test_a_call_is_hung_up_by_its_call_id(node, capsys):
 @pytest.mark.parametrize(
     ("arguments", "text", "code"),
     [
-        (("calls", "hangup", "c2@host"), "No such call", NOT_FOUND),
+        (("calls", "hangup", "c2@host"), r"No such call. \(c2@host\)", NOT_FOUND),
         (("calls", "list", "--token", "wrong"), "This token is not known", DENIED),
         (("registrations", "list", "--token", "wrong"), "This token is not known", DENIED),
         (("calls", "originate", "1001", "777"), "number: No route of the dialplan", REFUSED),
