@@ -18,7 +18,7 @@ from accounts.choices import Permission
 from accounts.tenancy import NOBODY, Access
 from accounts.tokens import TokenRefused
 from signaling.api.authentication import access_by
-from signaling.api.filters import chosen
+from signaling.api.filters import account_reached
 from signaling.api.runtime import current
 from signaling.api.streams import BadWish, EventStream, TooManyStreams, Wish, read_wish
 from signaling.live.subscription import Dropped
@@ -87,7 +87,7 @@ class EventsConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         tenants = access.accounts_with(Permission.VIEW_LIVE)
         read = database_sync_to_async(read_wish)
         wish: Wish = await read(
-            parameters, self._header(b"last-event-id"), lambda account: chosen(tenants, account)
+            parameters, self._header(b"last-event-id"), lambda account: account_reached(tenants, account)
         )
         return wish
 

@@ -16,7 +16,7 @@ from accounts.models import Account
 from accounts.tenancy import Access
 from signaling.api import serializers as shapes
 from signaling.api.base import LiveView, check_parameters
-from signaling.api.filters import account_id_of
+from signaling.api.filters import NO_SUCH_ACCOUNT, account_reached
 from signaling.api.permissions import ConcernsEveryAccount
 from signaling.api.runtime import current
 from signaling.api.views import CallReadView, CallView, find_call
@@ -176,9 +176,9 @@ def account_to_call_for(access: Access, text: str) -> str:
     """
     allowed = access.accounts_with(Permission.ORIGINATE)
     if text:
-        account_id = account_id_of(text)
-        if account_id is None or (allowed is not None and account_id not in allowed):
-            raise exceptions.ValidationError({"account": "There is no such account, or not for you."})
+        account_id = account_reached(allowed, text)
+        if account_id is None:
+            raise exceptions.ValidationError({"account": NO_SUCH_ACCOUNT})
         return account_id
     if allowed is None:
         allowed = frozenset(str(key) for key in Account.objects.values_list("pk", flat=True)[:2])

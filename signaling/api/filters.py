@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from signaling.api.base import check_parameters, text_parameter, whole_parameter
 from signaling.live.mirror import Tenants
 
 MAX_ROWS = 10_000
+NO_SUCH_ACCOUNT = "There is no such account, or not for you."
 
 Accepts = Callable[[dict[str, Any]], bool]
 
@@ -59,36 +61,28 @@ def select(
         wanted.append((fields, value))
     account = text_parameter(request, "account")
     return Selection(
-        tenants=narrowed(tenants, account),
+        tenants=_narrowed(tenants, account) if account else tenants,
         accepts=_accepts(wanted) if wanted else None,
         limit=whole_parameter(request, "limit", MAX_ROWS, 1, MAX_ROWS),
         offset=whole_parameter(request, "offset", 0, 0, 999_999_999),
     )
 
 
-def narrowed(tenants: Tenants, account: str) -> Tenants:
-    """Return the one account, by its id or domain, if it may be seen; nothing when it may not or is not there."""
-    if not account:
-        return tenants
-    account_id = account_id_of(account)
-    if account_id is None or (tenants is not None and account_id not in tenants):
-        return frozenset()
+def account_reached(tenants: Tenants, account: str) -> str | None:
+    """Return the id of the account of that id or domain; None when it is not there or not among `tenants`."""
+    if tenants is not None:
+        with contextlib.suppress(ValueError):
+            wanted = str(uuid.UUID(account))
+            return wanted if wanted in tenants else None
+    found = Account.objects.filter(account_called(account)).values_list("pk", flat=True).first()
+    return None if found is None or (tenants is not None and str(found) not in tenants) else str(found)
+
+
+def _narrowed(tenants: Tenants, account: str) -> Tenants:
+    account_id = account_reached(tenants, account)
+    if account_id is None:
+        raise exceptions.ValidationError({"account": NO_SUCH_ACCOUNT})
     return frozenset({account_id})
-
-
-def chosen(tenants: Tenants, account: str) -> Tenants:
-    """Return the one account, by its id or domain, as the database knows it; nothing as `narrowed`."""
-    row = Account.objects.filter(account_called(account)).values_list("pk", flat=True).first()
-    return frozenset() if row is None else narrowed(tenants, str(row))
-
-
-def account_id_of(text: str) -> str | None:
-    """Return the id of the account of that id or domain; None when there is none of that domain."""
-    try:
-        return str(uuid.UUID(text))
-    except ValueError:
-        found = Account.objects.filter(account_called(text)).values_list("pk", flat=True).first()
-        return None if found is None else str(found)
 
 
 def _accepts(wanted: list[tuple[tuple[str, ...], str]]) -> Accepts:

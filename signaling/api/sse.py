@@ -15,7 +15,7 @@ from rest_framework.request import Request
 
 from signaling.api.authentication import access_by
 from signaling.api.base import LiveView
-from signaling.api.filters import chosen
+from signaling.api.filters import account_reached
 from signaling.api.runtime import current
 from signaling.api.streams import BadWish, EventStream, TooManyStreams, read_wish
 from signaling.live.mirror import GAP
@@ -77,7 +77,7 @@ class EventsView(LiveView):
             wish = read_wish(
                 request.query_params,
                 request.headers.get("Last-Event-ID", ""),
-                lambda account: chosen(self.tenants(), account),
+                lambda account: account_reached(self.tenants(), account),
             )
         except BadWish as error:
             raise exceptions.ValidationError({error.parameter: error.problem}) from error

@@ -19,6 +19,7 @@ from django.db import DatabaseError
 from accounts.choices import Permission
 from accounts.tenancy import NOBODY, Access
 from accounts.tokens import TokenRefused
+from signaling.api.filters import NO_SUCH_ACCOUNT
 from signaling.api.runtime import Runtime
 from signaling.live.commands import CommandRefused
 from signaling.live.mirror import GAP, Tenants
@@ -71,14 +72,14 @@ class Wish:
         return self.accounts is None or event["tenant_id"] in self.accounts
 
 
-def read_wish(parameters: Mapping[str, str], last_id: str, narrow: Callable[[str], Tenants]) -> Wish:
+def read_wish(parameters: Mapping[str, str], last_id: str, find: Callable[[str], str | None]) -> Wish:
     """Return what query parameters ask for.
 
     Args:
         parameters: ``types`` (comma-separated), ``account``, ``last_event_id``.
         last_id: of the Last-Event-ID header; it wins over the parameter.
-        narrow: returns the account of an id or domain, nothing when it may not be seen or is not there; may ask the
-            database.
+        find: returns the id of the account of an id or domain, None when it may not be seen or is not there; may ask
+            the database.
 
     Raises:
         BadWish: a parameter is unknown, or cannot be understood.
@@ -103,9 +104,10 @@ def read_wish(parameters: Mapping[str, str], last_id: str, narrow: Callable[[str
     if len(resume) > MAX_ID_CHARS:
         raise BadWish("last_event_id", "This is the id of no event.")
     account = parameters.get("account", "")
-    accounts = narrow(account) if account else None
-    if account and not accounts:
-        raise BadWish("account", "There is no such account, or not for you.")
+    account_id = find(account) if account else None
+    if account and account_id is None:
+        raise BadWish("account", NO_SUCH_ACCOUNT)
+    accounts = None if account_id is None else frozenset({account_id})
     return Wish(patterns=patterns, accounts=accounts, last_id=resume)
 
 

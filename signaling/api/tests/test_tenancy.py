@@ -6,6 +6,7 @@ The operations come from the API's own description, so that a new one fails here
 
 from __future__ import annotations
 
+import uuid
 from typing import Any, NamedTuple
 
 import pytest
@@ -150,12 +151,22 @@ def test_a_token_does_what_its_scope_says_and_nothing_else(filled, people, name,
     assert (answer.status in (200, 201, 202)) == (permission in SCOPE_PERMISSIONS[scope]), answer.body
 
 
-@pytest.mark.parametrize("account", ["beta.example", "beta"])
 @pytest.mark.parametrize("name", ["calls", "dialogs", "sessions", "registrations"])
-def test_a_filter_shows_nothing_that_is_foreign(filled, people, name, account):
-    wanted = str(people.beta.pk) if account == "beta" else account
-    answer = Rest(people.token("alice")).get(name, account=wanted)
-    assert answer.body == {name: [], "total": 0}
+def test_a_filter_refuses_a_foreign_account_like_one_that_is_not_there(filled, people, name):
+    rest = Rest(people.token("alice"))
+    wanted = ["beta.example", str(people.beta.pk), "nowhere.example", str(uuid.uuid4())]
+    answers = [rest.get(name, account=account) for account in wanted]
+    assert answers[0].status == 400
+    assert answers[0].body["fields"] == {"account": ["There is no such account, or not for you."]}
+    assert all((answer.status, answer.body) == (400, answers[0].body) for answer in answers)
+
+
+@pytest.mark.parametrize("name", ["calls", "dialogs", "sessions", "registrations"])
+def test_a_filter_takes_an_own_account_by_domain_and_id(filled, people, name):
+    rest = Rest(people.token("alice"))
+    for account in ("alpha.example", str(people.alpha.pk), str(people.alpha.pk).upper()):
+        answer = rest.get(name, account=account)
+        assert answer.body["total"] == rest.get(name).body["total"] > 0
 
 
 def test_who_lost_the_membership_sees_nothing_any_more(filled, people):
