@@ -35,6 +35,7 @@ except BadVariable as error:
     sys.exit(2)
 
 from switchboard import logs, parents
+from switchboard.database_away import AWAY
 from switchboard.jobs import signs
 from switchboard.jobs.schedule import Daily, Every, Schedule
 from switchboard.redis_url import redis_url
@@ -84,6 +85,12 @@ def quiet() -> None:
     """Leave it to `switchboard.jobs.records` to tell how jobs went; some run every few seconds."""
     for name in ("celery.app.trace", "celery.beat", "celery.worker.strategy"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger("celery.app.trace").addFilter(is_worth_a_traceback)
+
+
+def is_worth_a_traceback(record: logging.LogRecord) -> bool:
+    """Filter of Celery's reports of jobs that failed: not each time that one finds the database away."""
+    return not (record.exc_info and isinstance(record.exc_info[1], AWAY))
 
 
 def quiet_of_broker() -> None:

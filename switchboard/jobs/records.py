@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keeps how each periodic job went, wherever it ran: Celery tells of every task that ends, also of eager ones.
 
-Invariant: what is kept is never a reason for a job to fail.
+Invariant: what is kept is never a reason for a job to fail, and a database that is away is one line of the log, however many
+jobs find it so.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.utils import timezone
 
+from switchboard.database_away import AWAY, outage
 from switchboard.jobs.health import HEARTBEAT
 from switchboard.jobs.schedule import Every
+from switchboard.last_words import database_reason
 from switchboard.models import JobRun
 
 log = structlog.get_logger("switchboard.jobs")
@@ -58,7 +61,9 @@ def _begin(*, task_id: str, **others: Any) -> None:
 def _end(*, task_id: str, task: Any, state: str, retval: Any, **others: Any) -> None:
     took_s = time.monotonic() - _began.pop(task_id, time.monotonic())
     succeeded = state == SUCCESS
-    if not succeeded:
+    if isinstance(retval, AWAY):
+        outage.begins(database_reason(retval))
+    elif not succeeded:
         log.error("job.failed", task=task.name, error=str(retval), took_s=round(took_s, 3))
     if not recorded(task.name):
         return
@@ -72,5 +77,7 @@ def _end(*, task_id: str, task: Any, state: str, retval: Any, **others: Any) -> 
     }
     try:
         JobRun.objects.update_or_create(task=task.name, defaults=kept)
+    except AWAY as error:
+        outage.begins(database_reason(error))
     except DatabaseError as error:
         log.warning("job.not_recorded", task=task.name, error=str(error))

@@ -6,10 +6,12 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, OperationalError, ProgrammingError
 from django.utils import timezone
+from structlog.testing import capture_logs
 
-from switchboard.celery import app
+from switchboard.celery import app, quiet
+from switchboard.database_away import Outage
 from switchboard.doctor import Level
 from switchboard.doctor.jobs import jobs
 from switchboard.jobs import records
@@ -55,6 +57,35 @@ def test_a_database_that_is_away_is_no_reason_for_a_job_to_fail(monkeypatch):
     assert app.tasks[HEARTBEAT].apply().successful()
 
 
+@pytest.mark.django_db
+def test_a_database_that_is_away_is_one_line_whatever_jobs_find_it_so(monkeypatch, caplog):
+    def away(**values):
+        raise OperationalError("connection refused\nIs the server running?")
+
+    monkeypatch.setattr(records, "outage", outage := Outage())
+    monkeypatch.setattr("media.tasks.conversion.convert_waiting", away)
+    monkeypatch.setattr(JobRun.objects, "update_or_create", away)
+    quiet()
+    with capture_logs() as lines:
+        for _ in range(3):
+            app.tasks["media.convert_prompts"].apply(throw=False)
+            app.tasks[HEARTBEAT].apply()
+        outage.ends()
+    assert [line["event"] for line in lines] == ["database.away", "database.back"]
+    assert lines[0]["reason"] == "connection refused"
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.django_db
+def test_a_job_with_a_mistake_leaves_its_traceback(monkeypatch, caplog):
+    monkeypatch.setattr("media.tasks.conversion.convert_waiting", lambda: 1 // 0)
+    quiet()
+    with capture_logs() as lines:
+        app.tasks["media.convert_prompts"].apply(throw=False)
+    assert [line["event"] for line in lines] == ["job.failed"]
+    assert "ZeroDivisionError" in caplog.text
+
+
 def test_silence_is_told_with_its_beginning():
     now = timezone.now()
     assert "ever" in why_silent([], now)
@@ -62,29 +93,20 @@ def test_silence_is_told_with_its_beginning():
     assert why_silent([run_of(), run_of("cdrs.prune", age=SILENT * 9)], now) == ""
 
 
-def seen(health: JobsHealth) -> list[str]:
-    """Return what health says once it has looked."""
-    health.problems()
-    for thread in threading.enumerate():
-        if thread.name == "jobs-health":
-            thread.join(10)
-    return health.problems()
-
-
 def health_at(look, seconds: float) -> JobsHealth:
     clock = iter([0.0])
-    return JobsHealth(look, lambda: next(clock, seconds))
+    return JobsHealth(look, lambda: next(clock, seconds), patience_s=10)
 
 
 def test_health_names_silence_only_after_a_worker_had_time_to_start():
-    assert seen(health_at(list, 10.0)) == []
-    assert seen(health_at(list, 1000.0)) == ["jobs: no worker has ever done the periodic jobs"]
+    assert health_at(list, 10.0).problems() == []
+    assert health_at(list, 1000.0).problems() == ["jobs: no worker has ever done the periodic jobs"]
 
 
 def test_health_names_a_job_that_failed_but_not_why():
-    (problem,) = seen(
-        health_at(lambda: [run_of(), run_of("cdrs.prune", succeeded=False, detail="secret")], 1.0)
-    )
+    (problem,) = health_at(
+        lambda: [run_of(), run_of("cdrs.prune", succeeded=False, detail="secret")], 1.0
+    ).problems()
     assert "cdrs.prune failed" in problem
     assert "secret" not in problem
 
@@ -97,17 +119,40 @@ def test_health_does_not_wait_for_a_database_that_is_frozen():
         thaw.wait(10)
         return []
 
-    health = JobsHealth(frozen, lambda: next(times, 31.0))
+    health = JobsHealth(frozen, lambda: next(times, 31.0), patience_s=0)
     assert health.problems() == []
     assert health.problems() == ["database: no answer for 29 s"]
     thaw.set()
 
 
-def test_health_says_when_the_database_fails():
-    def away():
-        raise DatabaseError("at 10.0.0.1")
+def test_health_and_the_log_say_when_the_database_is_away(monkeypatch):
+    monkeypatch.setattr("switchboard.jobs.health.outage", Outage())
 
-    assert seen(health_at(away, 1.0)) == ["database: it does not answer"]
+    def away():
+        raise OperationalError("at 10.0.0.1")
+
+    with capture_logs() as lines:
+        assert health_at(away, 1.0).problems() == ["database: it does not answer"]
+    assert [line["event"] for line in lines] == ["database.away"]
+
+
+def test_health_says_when_the_tables_are_not_there():
+    def not_migrated():
+        raise ProgrammingError('relation "job_runs" does not exist')
+
+    (problem,) = health_at(not_migrated, 1.0).problems()
+    assert "manage.py migrate" in problem
+
+
+def test_who_asks_for_health_once_hears_how_it_is_now():
+    """A person who asks, in contrast to a probe, does not ask again five seconds later."""
+    runs = [run_of("cdrs.prune", succeeded=False)]
+    now = 0.0
+    health = JobsHealth(lambda: list(runs), lambda: now, patience_s=10)
+    assert len(health.problems()) == 1
+    runs.clear()
+    now = 60.0
+    assert health.problems() == []
 
 
 @pytest.mark.django_db
