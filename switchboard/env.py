@@ -89,7 +89,7 @@ class Registry:
         """Return a secret from ``NAME`` or from the file that ``NAME_FILE`` names (its trailing newline is cut).
 
         Raises:
-            BadVariable: both are set, or the file cannot be read.
+            BadVariable: both are set, or the file cannot be read or holds nothing: an empty token would admit everybody.
         """
         accepted = f"any text, or {name}_FILE naming a file"
         self._declare(name, default, help, roles, accepted, secret=True, address=address)
@@ -103,9 +103,12 @@ class Registry:
         if self._environ.get(name):
             raise BadVariable(f"{name}_FILE", path, f"{name} unset when {name}_FILE is set")
         try:
-            return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+            value = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
             raise BadVariable(f"{name}_FILE", path, f"a readable text file ({error})") from error
+        if not value.strip():
+            raise BadVariable(f"{name}_FILE", path, "a file that is not empty")
+        return value
 
     def integer(
         self,
@@ -246,7 +249,7 @@ class Registry:
         """Return ``name=value,name=value`` as pairs; an entry without ``=`` gets its value as its name.
 
         Raises:
-            BadVariable: an entry is empty or a name stands twice.
+            BadVariable: an entry is empty, a name stands twice, or there are only commas.
         """
 
         def convert(raw: str) -> tuple[tuple[str, str], ...]:
@@ -257,6 +260,8 @@ class Registry:
                 if not key or not value or key in found:
                     raise ValueError(raw)
                 found[key] = value
+            if raw and not found:
+                raise ValueError(raw)
             return tuple(found.items())
 
         accepted = "a comma-separated list of value or name=value, no name twice"

@@ -7,6 +7,7 @@ Invariant: with `DEBUG` off and `ALLOW_DEV_SECRETS` off, no process of the produ
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import unquote
 
 from switchboard.env import BadVariable
 
@@ -15,8 +16,8 @@ MARK = "switchboard-dev-"
 
 
 def published(secrets: Mapping[str, str]) -> list[str]:
-    """Return the names of the variables that hold a published secret."""
-    return [name for name, value in secrets.items() if MARK in value]
+    """Return the names of the variables that hold a published secret, also as URLs may write it."""
+    return [name for name, value in secrets.items() if MARK in unquote(value)]
 
 
 def refuse(secrets: Mapping[str, str]) -> None:

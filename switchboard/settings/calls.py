@@ -113,6 +113,9 @@ RTPMANAGER_ADDRS = env.pairs(
 for _, _address in RTPMANAGER_ADDRS:
     if not is_host_port(_address):
         raise BadVariable("RTPMANAGER_ADDRS", _address, "host:port or node-id=host:port, comma-separated")
+    # A drain would move its calls to itself.
+    if [_other.lower() for _, _other in RTPMANAGER_ADDRS].count(_address.lower()) > 1:
+        raise BadVariable("RTPMANAGER_ADDRS", _address, "each RTP manager once")
 
 # --- Live API -------------------------------------------------------------------------------------------------------
 

@@ -55,7 +55,7 @@ def test_pairs_take_names_or_use_the_value_as_the_name():
     assert read == (("a", "host:1"), ("host:2", "host:2"))
 
 
-@pytest.mark.parametrize("raw", ["=x", "a=", "a=1,a=2"])
+@pytest.mark.parametrize("raw", ["=x", "a=", "a=1,a=2", ",", " , "])
 def test_pairs_refuse_empty_and_repeated_names(raw):
     with pytest.raises(BadVariable):
         Registry({"ADDRS": raw}).pairs("ADDRS", "", help="")
@@ -72,6 +72,15 @@ def test_a_secret_given_twice_or_unreadable_is_refused(tmp_path: Path):
         Registry({"KEY_FILE": str(tmp_path / "absent")}).secret("KEY", help="")
     with pytest.raises(BadVariable, match="KEY unset"):
         Registry({"KEY_FILE": "/dev/null", "KEY": "x"}).secret("KEY", help="")
+
+
+@pytest.mark.parametrize("held", ["", "\n", " \r\n"])
+def test_a_secrets_file_that_holds_none_is_refused(tmp_path: Path, held: str):
+    """An RTP manager would demand no token, and a role would work on an SQLite file of its own."""
+    path = tmp_path / "secret"
+    path.write_text(held)
+    with pytest.raises(BadVariable, match="KEY_FILE"):
+        Registry({"KEY_FILE": str(path)}).secret("KEY", help="")
 
 
 def test_flags_of_a_role_command_become_variables():

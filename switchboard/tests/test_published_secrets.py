@@ -20,6 +20,10 @@ def test_a_published_secret_is_refused_by_name_and_not_shown():
     assert "switchboard-dev-password" not in str(refused.value)
 
 
+def test_a_published_secret_is_known_however_a_url_writes_it():
+    assert published({"DATABASE_URL": GUIDE_URL.replace("-", "%2D")}) == ["DATABASE_URL"]
+
+
 def test_secrets_of_ones_own_pass():
     own = {"DATABASE_URL": "postgres://switchboard:own@postgres/switchboard", "SECRET_KEY": ""}
     refuse(own)

@@ -43,6 +43,8 @@ def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL"),
         ({"RTPMANAGER_ADDRS": "localhost"}, "RTPMANAGER_ADDRS='localhost'"),
         ({"RTPMANAGER_ADDRS": "rtp-1=10.0.0.1:9090,rtp-2=http://x:1"}, "RTPMANAGER_ADDRS='http://x:1'"),
+        ({"RTPMANAGER_ADDRS": "rtp-1=Media:9090,rtp-2=media:9090"}, "RTPMANAGER_ADDRS='Media:9090'"),
+        ({"RTPMANAGER_ADDRS": ","}, "RTPMANAGER_ADDRS=','"),
         ({"NATS_URL": "nats:4222"}, "NATS_URL"),
         ({"UI_BACKENDS": "local=http://"}, "UI_BACKENDS='http://'"),
         ({"SIGNALING_API_URL": "http://"}, "SIGNALING_API_URL='http:"),
