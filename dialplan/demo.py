@@ -78,8 +78,12 @@ def seed_routes(account: Account) -> tuple[Route, ...]:
     """
     routes: list[Route] = []
     for route_id, name, pattern, actions in DEMO_ROUTES:
-        defaults = {"account": account, "name": name, "pattern": pattern, "actions": actions}
-        route, _ = Route.objects.get_or_create(id=route_id, defaults=defaults)
-        if route.enabled and route.account_id in (None, account.pk):
-            routes.append(route)
+        found = list(Route.objects.filter(id=route_id))
+        if not found:
+            found = [
+                Route.objects.create(
+                    id=route_id, account=account, name=name, pattern=pattern, actions=actions
+                )
+            ]
+        routes += [route for route in found if route.enabled and route.account_id in (None, account.pk)]
     return tuple(routes)

@@ -2,8 +2,8 @@
 """Dialplan documents in and out of the database.
 
 A document holds the routes of one scope: of one account, or of every account. An import is one transaction: all of
-it or nothing. Routes are matched by id; an id that belongs to another scope is refused, so that no file can change
-or take over another account's route. Rows that the import would not change are not written.
+it or nothing. Routes are matched by id within the scope, so that no file can change or take over another account's
+route. Rows that the import would not change are not written.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def import_document(
         dry_run: only tell what it would do; nothing is written.
 
     Raises:
-        DialplanError: an id belongs to a route of another scope, or a prompt does not exist; nothing was written.
+        DialplanError: a prompt does not exist; nothing was written.
     """
     with transaction.atomic():
         obsolete = Route.objects.filter(account=account) if replace else Route.objects.none()
@@ -96,7 +96,7 @@ def import_watched(document: DialplanDocument, path: Path) -> ImportResult:
     longer in it are deleted; routes that were made by hand stay.
 
     Raises:
-        DialplanError: an id belongs to a route of an account; nothing was written.
+        DialplanError: a prompt does not exist; nothing was written.
     """
     with transaction.atomic():
         obsolete = Route.objects.filter(account=None, metadata__source=WATCHED)
@@ -128,12 +128,12 @@ def _write(
     origin: dict[str, str] | None,
 ) -> ImportResult:
     ids = [route.id for route in document.routes]
-    rows = _rows_by_id(ids)
-    _refuse_foreign_ids(ids, rows, account)
+    rows = _rows_by_id(ids, account)
     if missing := prompts.problems(document.routes, account and account.pk, prefix="routes[{}]."):
         raise DialplanError(missing)
     reason = f"Imported from {origin['path']}"[:100] if origin else "Imported"
-    gone = sorted(set(obsolete.values_list("id", flat=True)) - set(ids))
+    kept = set(ids)
+    gone = [uid for uid, route_id in obsolete.values_list("uid", "id") if route_id not in kept]
     created: list[Route] = []
     updated: list[Route] = []
     for route in document.routes:
@@ -146,7 +146,7 @@ def _write(
         columns = [*COLUMNS, "updated_at"]
         bulk_update_with_history(updated, Route, columns, batch_size=100, default_change_reason=reason)
     for start in range(0, len(gone), 500):
-        Route.objects.filter(id__in=gone[start : start + 500]).delete()
+        Route.objects.filter(uid__in=gone[start : start + 500]).delete()
     return ImportResult(
         created=len(created),
         updated=len(updated),
@@ -155,26 +155,12 @@ def _write(
     )
 
 
-def _rows_by_id(ids: list[str]) -> dict[str, Route]:
+def _rows_by_id(ids: list[str], account: Account | None) -> dict[str, Route]:
     rows: dict[str, Route] = {}
     for start in range(0, len(ids), 500):
-        rows |= Route.objects.in_bulk(ids[start : start + 500])
+        found = Route.objects.filter(account=account, id__in=ids[start : start + 500])
+        rows |= {row.id: row for row in found}
     return rows
-
-
-def _refuse_foreign_ids(ids: list[str], rows: dict[str, Route], account: Account | None) -> None:
-    scope = account.pk if account else None
-    problems = [
-        DialplanProblem(
-            route=route_id,
-            field=f"routes[{index}].id",
-            message="this id belongs to a route of another account or of every account",
-        )
-        for index, route_id in enumerate(ids)
-        if route_id in rows and rows[route_id].account_id != scope
-    ]
-    if problems:
-        raise DialplanError(problems)
 
 
 def _apply(row: Route, route: RouteDocument, origin: dict[str, str] | None) -> bool:

@@ -24,12 +24,22 @@ def new_route_id() -> str:
     return f"route-{uuid.uuid4().hex[:12]}"
 
 
+def new_uid() -> str:
+    """Return a name for a row that no other one has, of whatever account."""
+    return uuid.uuid4().hex
+
+
 class Route(RevisionedModel):
-    """One rule of the dialplan: numbers that match the pattern run the actions, in order."""
+    """One rule of the dialplan: numbers that match the pattern run the actions, in order.
+
+    ``id`` is what documents, REST and call records call it. Each account names its routes as it likes, as do those
+    who write the routes of every account, so that no id that is taken tells of a route of others.
+    """
 
     revision_topic = "routes"
 
-    id = models.CharField(primary_key=True, max_length=64, default=new_route_id)
+    uid = models.CharField(primary_key=True, max_length=64, default=new_uid, editable=False)
+    id = models.CharField(max_length=64, default=new_route_id)
     account = models.ForeignKey(
         Account,
         on_delete=models.CASCADE,
@@ -58,6 +68,12 @@ class Route(RevisionedModel):
     class Meta:
         db_table = "dialplan_routes"
         ordering = ("priority", "id")
+        constraints = (
+            models.UniqueConstraint(fields=("account", "id"), name="routes_account_id_unique"),
+            models.UniqueConstraint(
+                fields=("id",), condition=models.Q(account=None), name="routes_shared_id_unique"
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.name} ({self.pattern})"
@@ -87,6 +103,18 @@ class Route(RevisionedModel):
                     errors.setdefault(name, []).append(ValidationError(message, code="dialplan"))
         if errors:
             raise ValidationError(errors)
+
+    def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
+        """Refuse an id that its account has given already.
+
+        Raises:
+            ValidationError: at the id, or at the account when the id is fixed.
+        """
+        twins = Route.objects.filter(account=self.account_id, id=self.id).exclude(pk=self.pk)
+        if twins.exists():
+            field = "account" if "id" in (exclude or ()) else "id"
+            told = ValidationError(f"There is a route {self.id} already.", code="unique")
+            raise ValidationError({field: told})
 
     def document(self) -> RouteDocument:
         """Return the route as the engine reads it.

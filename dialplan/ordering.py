@@ -49,15 +49,16 @@ def move(places: Sequence[Place], route_id: str, *, up: bool) -> dict[str, int]:
         NoRoom: shared routes stand too close.
     """
     order = sorted(places, key=lambda place: place.key)
-    at = next(index for index, place in enumerate(order) if place.id == route_id)
+    at = next(index for index, place in enumerate(order) if place.id == route_id and not place.fixed)
     other = at - 1 if up else at + 1
     if not 0 <= other < len(order):
         return {}
     wanted = list(order)
     wanted[at], wanted[other] = order[other], order[at]
     solved = _exchanged(order[at], order[other], wanted, up=up) or _renumbered(wanted)
-    before = {place.id: place.priority for place in places}
-    return {place.id: place.priority for place in solved if place.priority != before[place.id]}
+    before = {place.id: place.priority for place in places if not place.fixed}
+    moved = (place for place in solved if not place.fixed)
+    return {place.id: place.priority for place in moved if place.priority != before[place.id]}
 
 
 def _exchanged(moved: Place, other: Place, wanted: list[Place], *, up: bool) -> list[Place] | None:

@@ -7,6 +7,7 @@ REST, the admin's simulator and the command.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +43,8 @@ class Considered:
     """A route and why it was chosen or not."""
 
     id: str
+    uid: str
+    """What the admin calls the row."""
     name: str
     pattern: str
     priority: int
@@ -94,8 +97,8 @@ def simulate(account: Account, number: str, caller: User | None = None) -> Simul
         caller_name=caller.display_name if caller else "",
         call_id=EXAMPLE_CALL_ID,
     )
-    plan, broken = _load(account)
-    considered = [*map(_told, plan.explain(number)), *broken]
+    plan, uids, broken = _load(account)
+    considered = [*(_told(verdict, uids) for verdict in plan.explain(number)), *broken]
     chosen = plan.match(number)
     problem = _cannot_call(account, caller)
     steps: list[Step] = []
@@ -118,10 +121,11 @@ def simulate(account: Account, number: str, caller: User | None = None) -> Simul
     )
 
 
-def _told(verdict: Verdict) -> Considered:
+def _told(verdict: Verdict, uids: Mapping[tuple[str, bool], str]) -> Considered:
     route = verdict.route
     return Considered(
         id=route.id,
+        uid=uids[route.id, route.shared],
         name=route.name,
         pattern=route.pattern,
         priority=route.priority,
@@ -133,20 +137,22 @@ def _told(verdict: Verdict) -> Considered:
     )
 
 
-def _load(account: Account) -> tuple[Dialplan, list[Considered]]:
-    """Return the account's dialplan, and the rows that are no valid routes."""
-    routes, broken = [], []
+def _load(account: Account) -> tuple[Dialplan, dict[tuple[str, bool], str], list[Considered]]:
+    """Return the account's dialplan, the rows' uids by id and whether they are shared, and the broken rows."""
+    routes, uids, broken = [], {}, []
     for row in Route.objects.filter(Q(account=account) | Q(account=None)):
+        uids[row.id, row.account_id is None] = row.uid
         try:
             routes.append(compile_route(row.document(), shared=row.account_id is None))
         except DialplanError as error:
             broken.append(_broken(row, error))
-    return Dialplan(routes), broken
+    return Dialplan(routes), uids, broken
 
 
 def _broken(row: Route, error: DialplanError) -> Considered:
     return Considered(
         id=row.id,
+        uid=row.uid,
         name=row.name,
         pattern=row.pattern,
         priority=row.priority,

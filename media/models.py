@@ -148,7 +148,7 @@ class Prompt(RevisionedModel):
 
 def in_words(routes: list[Any]) -> str:
     """Return which routes play something, in words."""
-    shown = ", ".join(f"{route.name} ({route.pk})" for route in routes[:5])
+    shown = ", ".join(f"{route.name} ({route.id})" for route in routes[:5])
     more = f" and {len(routes) - 5} more" if len(routes) > 5 else ""
     return f"route{'s' if len(routes) > 1 else ''} {shown}{more} play{'' if len(routes) > 1 else 's'} it"
 

@@ -124,10 +124,12 @@ def _columns(request: Request, view: Any, model: type[Model]) -> list[str]:
     if asked.removeprefix("-") not in [choice.removeprefix("-") for choice in choices]:
         known = ", ".join(choice.removeprefix("-") for choice in choices)
         raise ValidationError({"ordering": [f"Choose one of {known}, with - in front for descending."]})
-    key = model._meta.pk.name
-    if asked.removeprefix("-") == key:
-        return [asked]
-    return [asked, f"-{key}" if asked.startswith("-") else key]
+    sign = "-" if asked.startswith("-") else ""
+    columns = [asked.removeprefix("-")]
+    for column in (*view.ordering_ties, model._meta.pk.name):
+        if column not in columns:
+            columns.append(column)
+    return [sign + column for column in columns]
 
 
 def _place(text: str | None, columns: Sequence[str], model: type[Model]) -> Place | None:

@@ -28,6 +28,8 @@ class TenantView:
     write_permission: Permission = Permission.CHANGE_CONFIG
     ordering_choices: Sequence[str] = ()
     """Columns without nulls to order by; the first, with its sign, is the default."""
+    ordering_ties: Sequence[str] = ()
+    """Columns without nulls that order rows which are alike there, before the primary key does."""
     lookup_value_regex = "[^/]{1,100}"
 
     request: Any

@@ -256,7 +256,7 @@ def _edit(login: Any) -> None:
     """Leave traces in the history of a route."""
     from dialplan.models import Route
 
-    route: Any = Route.objects.get(pk="demo-users")
+    route: Any = Route.objects.get(id="demo-users")
     sorry = {"type": "play_audio", "params": {"file": "unavailable.wav"}}
     edits: tuple[dict[str, Any], ...] = ({"priority": 200}, {"actions": [*route.actions, sorry]})
     for edit in edits:

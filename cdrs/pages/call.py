@@ -63,7 +63,7 @@ def context(request: HttpRequest, call: CDR) -> dict[str, Any]:
         "parties": _parties(call, users),
         "recordings": recordings.of_call(request.user, call),
         "account": Account.objects.filter(pk=call.account_id).first() if call.account_id else None,
-        "route": neighbours.links(request, neighbours.ROUTE, [call.route_id]).get(call.route_id),
+        "route": neighbours.route_link(request, call.route_id, call.account_id),
         "simulator_url": _simulator_url(request, call, knows_caller=call.caller_user_id in users),
         "ids": [("SIP Call-ID", call.call_id), ("Record", str(call.pk))],
         "around_url": list_url(

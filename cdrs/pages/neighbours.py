@@ -13,6 +13,7 @@ from typing import Any, Final
 from django.apps import apps
 from django.contrib import admin
 from django.core.exceptions import FieldError
+from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.http import urlencode
@@ -28,7 +29,7 @@ def known_routes(request: HttpRequest) -> list[tuple[str, str]]:
     if page is None or not page.has_view_permission(request):
         return []
     try:
-        return list(page.get_queryset(request).values_list("pk", "name")[:MAX_SUGGESTED])
+        return list(page.get_queryset(request).values_list("id", "name")[:MAX_SUGGESTED])
     except FieldError:
         return []
 
@@ -40,6 +41,17 @@ def links(request: HttpRequest, label: str, keys: Iterable[Any]) -> dict[Any, tu
         return {}
     rows = page.get_queryset(request).filter(pk__in=wanted)
     return {row.pk: (str(row), url) for row in rows if (url := _url(page, row.pk))}
+
+
+def route_link(request: HttpRequest, route_id: str, account_id: Any) -> tuple[str, str] | None:
+    """Return name and URL of the route that a call of an account took; None when it is gone or not theirs to see."""
+    page = _page(ROUTE)
+    if page is None or not route_id or not page.has_view_permission(request):
+        return None
+    rows = page.get_queryset(request).filter(Q(account=account_id) | Q(account=None), id=route_id)
+    # A route of the account before one of every account, should both have the id.
+    row = min(rows, key=lambda row: row.account_id is None, default=None)
+    return (str(row), url) if row is not None and (url := _url(page, row.pk)) else None
 
 
 def simulator_url(request: HttpRequest, question: dict[str, str]) -> str:

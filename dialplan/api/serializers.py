@@ -67,7 +67,7 @@ class RouteSerializer(CheckedSerializer):
             attrs.setdefault("account", account_field.only_choice() or serializers.empty)
             if attrs["account"] is serializers.empty:
                 raise serializers.ValidationError({"account": "Say which account; null means every one."})
-        elif attrs.get("id", self.instance.pk) != self.instance.pk:
+        elif attrs.get("id", self.instance.id) != self.instance.id:
             raise serializers.ValidationError({"id": "The id of a route cannot be changed."})
         if "account" in attrs and attrs["account"] is None:
             self._only_platform()

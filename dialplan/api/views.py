@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -19,6 +19,10 @@ from dialplan.models import Route
 from dialplan.simulation import simulate
 from switchboard.api_views import TenantViewSet
 
+MANY = 3
+"""Rows of one id that tell all there is to know: one of every account, and whether two accounts have one."""
+SEVERAL = "Several accounts have a route of this id: say which, by ?account=."
+
 
 class RouteViewSet(TenantViewSet):
     """Routes: which number runs which actions. Those of every account are changed by platform admins alone."""
@@ -28,6 +32,26 @@ class RouteViewSet(TenantViewSet):
     filterset_class = RouteFilter
     shared_rows = True
     ordering_choices = ("priority", "id", "name", "created_at", "updated_at")
+    ordering_ties = ("id",)
+    lookup_field = "id"
+
+    def get_object(self) -> Route:
+        """Return the route of an id: that of an account, else that of every account.
+
+        Raises:
+            ValidationError: several accounts that the caller reaches have one of this id.
+            NotFound: none has.
+        """
+        found: list[Route] = list(
+            self.filter_queryset(self.get_queryset()).filter(id=self.kwargs["id"]).order_by()[:MANY]
+        )
+        rows = [row for row in found if row.account_id is not None] or found
+        if not rows:
+            raise NotFound
+        if len(rows) > 1:
+            raise ValidationError({"account": SEVERAL})
+        self.check_object_permissions(self.request, rows[0])
+        return rows[0]
 
 
 class SimulateView(APIView):

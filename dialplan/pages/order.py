@@ -22,20 +22,21 @@ def step(route: Route, *, up: bool) -> int:
     """
     with transaction.atomic():
         beside = Q(account=route.account_id) | Q(account=None)
-        rows = {row.pk: row for row in Route.objects.select_for_update().filter(beside)}
+        rows = list(Route.objects.select_for_update().filter(beside))
+        own = {row.id: row for row in rows if row.account_id == route.account_id}
         places = [
             Place(
-                id=row.pk,
+                id=row.id,
                 priority=row.priority,
                 shared=row.account_id is None,
                 fixed=row.account_id != route.account_id,
             )
-            for row in rows.values()
+            for row in rows
         ]
         changed = []
-        for pk, priority in move(places, route.pk, up=up).items():
-            rows[pk].priority, rows[pk].updated_at = priority, timezone.now()
-            changed.append(rows[pk])
+        for route_id, priority in move(places, route.id, up=up).items():
+            own[route_id].priority, own[route_id].updated_at = priority, timezone.now()
+            changed.append(own[route_id])
         reason = f"Order: {route} {'up' if up else 'down'}"[:100]
         if changed:
             bulk_update_with_history(

@@ -36,7 +36,8 @@ def errors_of(response: Any) -> dict[str, list[str]]:
 
 
 def make_route(route_id: str = "r1", **fields: Any) -> Route:
-    return Route.objects.create(**({"id": route_id, "name": "n", "pattern": "1", "actions": ECHO} | fields))
+    defaults = {"uid": f"uid-{route_id}", "id": route_id, "name": "n", "pattern": "1", "actions": ECHO}
+    return Route.objects.create(**(defaults | fields))
 
 
 def test_a_route_is_added(admin_client: Client) -> None:
@@ -98,7 +99,7 @@ def test_a_name_with_markup_is_shown_as_text(admin_client: Client) -> None:
 
 def test_the_id_of_a_stored_route_is_fixed(admin_client: Client) -> None:
     make_route("r1")
-    url = reverse("admin:dialplan_route_change", args=["r1"])
+    url = reverse("admin:dialplan_route_change", args=["uid-r1"])
     admin_client.post(url, form(id="r2", name="Other"))
     assert list(Route.objects.values_list("id", "name")) == [("r1", "Other")]
 
@@ -137,7 +138,7 @@ def test_what_is_shown_as_rows_is_saved_as_it_was(admin_client: Client) -> None:
         {"type": "hangup", "params": {"reason": "busy"}},
     ]
     make_route("r1", actions=actions)
-    url = reverse("admin:dialplan_route_change", args=["r1"])
+    url = reverse("admin:dialplan_route_change", args=["uid-r1"])
     page = admin_client.get(url).content.decode()
     for shown in ('value="user/1001"', 'value="sub/welcome.wav"', 'value="busy"'):
         assert shown in page
@@ -174,7 +175,7 @@ def test_a_time_that_is_no_plain_number_is_refused(admin_client: Client, text: s
 
 def press(client: Client, verb: str, route_id: str, **fields: str) -> Any:
     """Press a button in the list."""
-    return client.post(reverse("admin:dialplan_route_order"), {verb: route_id, **fields})
+    return client.post(reverse("admin:dialplan_route_order"), {verb: f"uid-{route_id}", **fields})
 
 
 @pytest.mark.parametrize("actions", [ECHO, [{"type": "dance"}]])
@@ -197,23 +198,23 @@ def test_a_route_goes_up_and_down_in_the_list_and_its_history_says_so(admin_clie
     before = revision("routes")
     press(admin_client, "up", "c")
     assert revision("routes") > before
-    tried = [row.pk for row in admin_client.get(reverse(LIST)).context["cl"].result_list]
+    tried = [row.id for row in admin_client.get(reverse(LIST)).context["cl"].result_list]
     assert tried == ["a", "c", "b"]
     press(admin_client, "down", "a")
-    tried = [row.pk for row in admin_client.get(reverse(LIST)).context["cl"].result_list]
+    tried = [row.id for row in admin_client.get(reverse(LIST)).context["cl"].result_list]
     assert tried == ["c", "a", "b"]
-    assert "up" in Route.objects.get(pk="b").history.latest().history_change_reason
+    assert "up" in Route.objects.get(id="b").history.latest().history_change_reason
 
 
 def test_the_first_route_stays_where_it_is(admin_client: Client) -> None:
     make_route("a")
-    response = admin_client.post(reverse("admin:dialplan_route_order"), {"up": "a"}, follow=True)
+    response = admin_client.post(reverse("admin:dialplan_route_order"), {"up": "uid-a"}, follow=True)
     assert "is the first one already" in response.content.decode()
 
 
 def test_a_button_leads_back_to_the_same_search(admin_client: Client) -> None:
     make_route("a")
-    assert press(admin_client, "disable", "a", query="q=n&p=1").url == f"{reverse(LIST)}?q=n&p=1#route-a"
+    assert press(admin_client, "disable", "a", query="q=n&p=1").url == f"{reverse(LIST)}?q=n&p=1#route-uid-a"
 
 
 def test_the_list_shows_the_order_in_which_routes_are_tried(admin_client: Client) -> None:
@@ -222,7 +223,7 @@ def test_the_list_shows_the_order_in_which_routes_are_tried(admin_client: Client
     make_route("z", account=account)
     make_route("first", priority=1)
     shown = admin_client.get(reverse(LIST)).context["cl"].result_list
-    assert [row.pk for row in shown] == ["first", "z", "a"]
+    assert [row.id for row in shown] == ["first", "z", "a"]
 
 
 def test_a_list_in_another_order_has_no_arrows(admin_client: Client) -> None:
@@ -235,12 +236,12 @@ def test_a_list_in_another_order_has_no_arrows(admin_client: Client) -> None:
 def test_a_broken_route_breaks_no_page(admin_client: Client, actions: Any) -> None:
     make_route("r1", actions=7 if actions is None else actions)
     assert admin_client.get(reverse(LIST)).status_code == 200
-    assert admin_client.get(reverse("admin:dialplan_route_change", args=["r1"])).status_code == 200
+    assert admin_client.get(reverse("admin:dialplan_route_change", args=["uid-r1"])).status_code == 200
 
 
 def test_an_edit_of_a_route_from_a_file_is_warned_of(admin_client: Client) -> None:
     make_route("r1", metadata={"source": "DIALPLAN_PATH", "path": "/etc/plan.json"})
-    url = reverse("admin:dialplan_route_change", args=["r1"])
+    url = reverse("admin:dialplan_route_change", args=["uid-r1"])
     response = admin_client.post(url, form(), follow=True)
     assert "comes from /etc/plan.json" in response.content.decode()
 
@@ -248,7 +249,7 @@ def test_an_edit_of_a_route_from_a_file_is_warned_of(admin_client: Client) -> No
 def test_deleting_in_the_list_raises_the_counter(admin_client: Client) -> None:
     make_route("r1")
     before = revision("routes")
-    data = {"action": "delete_selected", "_selected_action": "r1", "post": "yes"}
+    data = {"action": "delete_selected", "_selected_action": "uid-r1", "post": "yes"}
     admin_client.post(reverse(LIST), data)
     assert not Route.objects.exists()
     assert revision("routes") > before

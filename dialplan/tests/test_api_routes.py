@@ -38,7 +38,7 @@ def test_a_route_is_made_in_the_only_account(alice: Rest, people: People) -> Non
     assert answer.status == 201
     route = Route.objects.get()
     assert (route.account, route.priority, route.enabled) == (people.alpha, 100, True)
-    assert answer.body["id"] == route.pk
+    assert answer.body["id"] == route.id
     assert revision("routes") > before
 
 
@@ -87,7 +87,7 @@ def test_a_route_is_changed_and_keeps_its_id(alice: Rest, people: People) -> Non
     assert alice.patch("routes/r1", {"enabled": False, "actions": DIAL}).body["actions"] == DIAL
     answer = alice.patch("routes/r1", {"id": "r2"})
     assert answer.body["fields"] == {"id": ["The id of a route cannot be changed."]}
-    assert Route.objects.get().pk == "r1"
+    assert Route.objects.get().id == "r1"
 
 
 def test_an_id_that_cannot_be_is_told_what_can(alice: Rest) -> None:
@@ -98,10 +98,50 @@ def test_an_id_that_cannot_be_is_told_what_can(alice: Rest) -> None:
 
 
 def test_an_id_that_is_taken_is_refused_and_its_route_kept(alice: Rest, people: People) -> None:
-    make_route("r1", account=people.beta, name="Beta's")
+    make_route("r1", account=people.alpha, name="First")
     answer = alice.post("routes", {"id": "r1", "name": "n", "pattern": "1", "actions": ECHO})
     assert (answer.status, list(answer.body["fields"])) == (400, ["id"])
-    assert Route.objects.get().name == "Beta's"
+    assert Route.objects.get().name == "First"
+
+
+@pytest.mark.parametrize("owner", ["beta", "everyone"])
+def test_an_id_that_others_have_given_is_free(alice: Rest, people: People, owner: str) -> None:
+    theirs = make_route("r1", account=people.beta if owner == "beta" else None, name="Theirs")
+    answer = alice.post("routes", {"id": "r1", "name": "n", "pattern": "1", "actions": ECHO})
+    assert (answer.status, answer.body["id"]) == (201, "r1")
+    assert alice.patch("routes/r1", {"name": "Mine"}).status == 200
+    assert alice.get("routes/r1").body["name"] == "Mine"
+    assert alice("delete", "routes/r1").status == 204
+    assert Route.objects.get() == theirs
+    theirs.refresh_from_db()
+    assert theirs.name == "Theirs"
+
+
+def test_who_reaches_several_routes_of_an_id_says_whose(root: Rest, people: People) -> None:
+    make_route("r1", account=people.alpha, name="Alpha's")
+    make_route("r1", name="Everyone's")
+    assert root.get("routes/r1").body["name"] == "Alpha's"
+    assert root.get("routes/r1", shared="true").body["name"] == "Everyone's"
+    make_route("r1", account=people.beta, name="Beta's")
+    answer = root.get("routes/r1")
+    assert (answer.status, list(answer.body["fields"])) == (400, ["account"])
+    assert root.get("routes/r1", account="beta.example").body["name"] == "Beta's"
+
+
+def test_a_route_moves_to_no_account_that_has_its_id(root: Rest, people: People) -> None:
+    make_route("r1", account=people.alpha)
+    make_route("r1", account=people.beta)
+    answer = root.patch("routes/r1?account=alpha.example", {"account": "beta.example"})
+    assert (answer.status, list(answer.body["fields"])) == (400, ["id"])
+
+
+def test_routes_of_one_priority_are_listed_by_their_ids(root: Rest) -> None:
+    for name in "cab":
+        make_route(name)
+    page = root.get("routes", limit=2).body
+    assert [route["id"] for route in page["results"]] == ["a", "b"]
+    query = page["next"].partition("?")[2]
+    assert [route["id"] for route in root.get(f"routes?{query}").body["results"]] == ["c"]
 
 
 def test_routes_of_every_account_are_the_platforms(alice: Rest, root: Rest, people: People) -> None:

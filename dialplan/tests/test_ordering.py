@@ -46,6 +46,10 @@ def test_a_route_goes_down_below_a_shared_one():
     assert move([own("a", 10), shared("s", 10)], "a", up=False) == {"a": 11}
 
 
+def test_a_shared_route_of_the_same_id_stays():
+    assert move([own("a", 10), shared("a", 10), shared("s", 12)], "a", up=False) == {"a": 11}
+
+
 @pytest.mark.parametrize(("route_id", "up"), [("a", True), ("b", False)])
 def test_at_the_end_nothing_changes(route_id, up):
     assert move([own("a", 1), own("b", 2)], route_id, up=up) == {}

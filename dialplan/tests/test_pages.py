@@ -31,7 +31,13 @@ def node(settings):
 
 
 def make_route(route_id="r1", **fields):
-    given = {"id": route_id, "name": f"Route {route_id}", "pattern": "1???", "actions": RING}
+    given = {
+        "uid": f"uid-{route_id}",
+        "id": route_id,
+        "name": f"Route {route_id}",
+        "pattern": "1???",
+        "actions": RING,
+    }
     return Route.objects.create(**{**given, **fields})
 
 
@@ -94,9 +100,9 @@ def test_a_route_is_tried_with_a_user_that_it_matches_or_a_number_that_is_made_u
     make_user(account, "1005")
     make_route("r1", account=account)
     make_route("r2", account=account, pattern="00[2-4]*")
-    response, _ = simulate(admin_client, route="r1")
+    response, _ = simulate(admin_client, route="uid-r1")
     assert response.context["outcome"].number == "1005"
-    response, _ = simulate(admin_client, route="r2")
+    response, _ = simulate(admin_client, route="uid-r2")
     assert response.context["outcome"].number == "002"
     assert response.context["outcome"].route == "r2"
 
@@ -113,7 +119,7 @@ def test_a_broken_route_breaks_no_simulation(admin_client, account, node):
     make_route("r1", account=account, actions=[{"type": "dance"}], pattern="[")
     _, text = simulate(admin_client, account=str(account.pk), number="1")
     assert "The route is not valid" in text
-    assert simulate(admin_client, route="r1")[0].context["form"].errors
+    assert simulate(admin_client, route="uid-r1")[0].context["form"].errors
 
 
 # --- Import and export
@@ -144,7 +150,7 @@ def test_a_check_tells_what_an_import_would_do_and_does_nothing(admin_client, ac
     data = {"scope": str(account.pk), "text": json.dumps(document(row())), "replace": "on", "check": "1"}
     page = admin_client.post(reverse(TRANSFER), data).content.decode()
     assert "1 created, 0 updated, 0 unchanged, 1 deleted" in page
-    assert [route.pk for route in Route.objects.all()] == ["old"]
+    assert [route.id for route in Route.objects.all()] == ["old"]
     assert revision("routes") == before
 
 

@@ -83,7 +83,7 @@ class PromptSerializer(CheckedSerializer):
             permission=Permission.VIEW_CONFIG,
             shared=True,
         )
-        return sorted(visible.values_list("pk", flat=True))
+        return sorted(visible.values_list("id", flat=True))
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if self.instance is None:

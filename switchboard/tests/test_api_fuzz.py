@@ -88,7 +88,7 @@ def rows(people: People) -> dict[str, str]:
     return {
         "accounts": str(people.alpha.pk),
         "users": str(make_user(people.alpha).pk),
-        "routes": route.pk,
+        "routes": route.id,
         "tokens": str(token.pk),
         "prompts": str(make_prompt("n", people.alpha).pk),
     }

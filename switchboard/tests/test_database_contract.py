@@ -18,7 +18,7 @@ UNIQUE = {
     "accounts": [{"domain"}],
     "users": [{"account_id", "username"}, {"account_id", "extension"}],
     "registrations": [{"aor", "contact"}],
-    "dialplan_routes": [],
+    "dialplan_routes": [{"account_id", "id"}],
     "cdrs": [{"call_id"}],
 }
 

@@ -56,7 +56,7 @@ def run(command: list[str], environ: dict[str, str], folder: Path) -> str:
 def test_the_curl_examples_work(environ: dict[str, str], tmp_path: Path) -> None:
     outputs = [run(["bash", "-ec", block], environ, tmp_path) for block in blocks("sh")]
     assert json.loads(outputs[0])["login"] == "alice"
-    assert Route.objects.get(pk="reception").priority == 10
+    assert Route.objects.get(id="reception").priority == 10
     assert set(User.objects.values_list("extension", flat=True)) == {"1101", "1102"}
 
 
@@ -64,7 +64,7 @@ def test_the_curl_examples_work(environ: dict[str, str], tmp_path: Path) -> None
 def test_the_python_examples_work(environ: dict[str, str], tmp_path: Path) -> None:
     script = "\n".join(blocks("python"))
     run([sys.executable, "-c", script], environ, tmp_path)
-    assert Route.objects.get(pk="users").priority == 200
+    assert Route.objects.get(id="users").priority == 200
     assert set(User.objects.values_list("extension", flat=True)) == {"1103", "1104"}
 
 

@@ -242,22 +242,31 @@ def test_the_list_of_routes_changes_no_shared_or_merely_visible_row(world: World
     shown = client.get(url("dialplan.Route", "changelist")).content.decode()
     for row in rows:
         status = client.post(url("dialplan.Route", "order"), {"disable": row.pk}).status_code
-        assert status == (302 if row.pk == "r-beta" else 403)
-        assert (f'name="disable" value="{row.pk}"' in shown) == (row.pk == "r-beta")
+        assert status == (302 if row.id == "r-beta" else 403)
+        assert (f'name="disable" value="{row.pk}"' in shown) == (row.id == "r-beta")
     changed = apps.get_model("dialplan.Route").objects.filter(enabled=False)
-    assert [row.pk for row in changed] == ["r-beta"]
+    assert [row.id for row in changed] == ["r-beta"]
 
 
 def test_a_route_is_neither_moved_nor_imported_over_by_another_account(world: World) -> None:
     client = log_in(world, "alice")
     before = fingerprint()
     for verb in ("up", "down", "enable", "disable"):
-        assert client.post(url("dialplan.Route", "order"), {verb: "r-beta"}).status_code == 404
+        assert client.post(url("dialplan.Route", "order"), {verb: "uid-beta"}).status_code == 404
     document = {"version": "1.0", "routes": [{"id": "r-beta", "name": "x", "pattern": "1", "actions": ECHO}]}
-    for scope in (str(world.people.alpha.pk), str(world.people.beta.pk), "shared"):
+
+    def import_into(scope: str) -> int:
         data = {"scope": scope, "text": json.dumps(document), "import": "1"}
-        assert client.post(url("dialplan.Route", "transfer"), data).status_code == 200
+        return client.post(url("dialplan.Route", "transfer"), data).status_code
+
+    for scope in (str(world.people.beta.pk), "shared"):
+        assert import_into(scope) == 200
     assert fingerprint() == before
+    kept = {row.pk: row.name for row in apps.get_model("dialplan.Route").objects.all()}
+    assert import_into(str(world.people.alpha.pk)) == 302
+    routes = apps.get_model("dialplan.Route").objects.filter(id="r-beta")
+    assert {row.account_id for row in routes} == {world.people.alpha.pk, world.people.beta.pk}
+    assert {row.pk: row.name for row in apps.get_model("dialplan.Route").objects.filter(pk__in=kept)} == kept
 
 
 @pytest.mark.parametrize("scope", ["beta", "nonsense"])
@@ -265,10 +274,10 @@ def test_routes_of_another_account_are_neither_exported_nor_simulated(world: Wor
     client = log_in(world, "alice")
     foreign = str(world.people.beta.pk) if scope == "beta" else scope
     assert client.get(url("dialplan.Route", "export"), {"scope": foreign}).status_code == 404
-    for query in ({"account": foreign, "number": "1"}, {"route": "r-beta"}):
+    for query in ({"account": foreign, "number": "1"}, {"route": "uid-beta"}):
         text = client.get(url("dialplan.Route", "simulate"), query).content.decode()
         assert MARKS["beta"] not in text
-    assert client.get(url("dialplan.Route", "json", "r-beta")).status_code == 404
+    assert client.get(url("dialplan.Route", "json", "uid-beta")).status_code == 404
 
 
 @pytest.mark.filterwarnings("error::django.core.paginator.UnorderedObjectListWarning")

@@ -103,7 +103,7 @@ def call(rest: Rest, name: str, world: World, owner: str) -> Answer:
     operation = OPERATIONS[name]
     method, path = name.split()
     if operation.model:
-        path = path.format(id=world.row(owner, apps.get_model(operation.model)).pk)
+        path = path.format(id=world.row(owner, apps.get_model(operation.model)).id)
     account = world.row(owner, apps.get_model("accounts.Account"))
     if name == "POST users/import":
         return rest.post(path, csv="extension\n78\n", **({"account": str(account.pk)} if account else {}))

@@ -51,12 +51,12 @@ def read(client: Client, url: str) -> tuple[list[str], str]:
             "Import and export of routes",
         ),
         (
-            "dialplan/route/r-alpha/json/",
+            "dialplan/route/uid-alpha/json/",
             ["Dialplan", "Routes", "mark-of-alpha (1)", "JSON"],
             "mark-of-alpha (1) as JSON",
         ),
         (
-            "dialplan/route/r-alpha/delete/",
+            "dialplan/route/uid-alpha/delete/",
             ["Dialplan", "Routes", "mark-of-alpha (1)", "Delete"],
             "Delete",
         ),

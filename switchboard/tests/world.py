@@ -79,7 +79,9 @@ def make_world() -> World:
         "alpha": _rows_of(people.alpha, "alpha", people),
         "beta": _rows_of(people.beta, "beta", people),
         "platform": {
-            "dialplan.Route": Route.objects.create(id="shared", name="Shared", pattern="9", actions=ECHO),
+            "dialplan.Route": Route.objects.create(
+                uid="uid-shared", id="shared", name="Shared", pattern="9", actions=ECHO
+            ),
             "media.Prompt": make_prompt("shared"),
             "auth.User": people["nobody"],
             "signaling.Ban": Ban.objects.create(network="203.0.113.7", reason=" ".join(MARKS.values())),
@@ -118,7 +120,7 @@ def _rows_of(account: Account, name: str, people: People) -> dict[str, Any]:
         "accounts.ApiToken": token,
         "accounts.Membership": Membership.objects.get(user__username=admin),
         "dialplan.Route": Route.objects.create(
-            id=f"r-{name}", account=account, name=mark, pattern="1", actions=ECHO
+            uid=f"uid-{name}", id=f"r-{name}", account=account, name=mark, pattern="1", actions=ECHO
         ),
         "media.Prompt": make_prompt(mark, account, peaks=[50]),
         "cdrs.CDR": call,
