@@ -7,11 +7,13 @@ Whoever reads these rows to decide goes through `accounts.tenancy`, `accounts.to
 from __future__ import annotations
 
 import uuid
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
 from accounts.choices import Role, Scope
@@ -19,6 +21,13 @@ from accounts.records import QuietRecords
 
 DEFAULT_RATE_PER_MINUTE = 600
 MAX_RATE_PER_MINUTE = 600_000
+DEFAULT_LIFE = timedelta(days=365)
+"""How long a token lives unless something else is said, whatever it is made by."""
+
+
+def in_a_year() -> datetime:
+    """Return when a token expires that is made now and of which nothing else is said."""
+    return timezone.now() + DEFAULT_LIFE
 
 
 class Membership(models.Model):
@@ -99,7 +108,9 @@ class ApiToken(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(MAX_RATE_PER_MINUTE)],
         help_text="Most requests a minute; more are answered 429.",
     )
-    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: it does not expire.")
+    expires_at = models.DateTimeField(
+        null=True, blank=True, default=in_a_year, help_text="Empty: it does not expire."
+    )
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -7,7 +7,6 @@ alone: a token acts as its owner. Invariant: no version in the history brings a 
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any, cast
 
 from django import forms
@@ -25,8 +24,6 @@ from accounts.choices import Permission, Scope
 from accounts.models import ApiToken
 from accounts.tenancy import access_of
 from accounts.tokens import put_secret, revoke, visible, visible_tokens
-
-DEFAULT_LIFE = timedelta(days=365)
 
 
 class TokenForm(ModelForm):
@@ -105,7 +102,6 @@ class ApiTokenAdmin(HistoryAdmin, TenantAdmin):
         return {
             "user": request.user.pk,
             "scopes": [Scope.READ.value],
-            "expires_at": timezone.now() + DEFAULT_LIFE,
             **super().get_changeform_initial_data(request),
         }
 

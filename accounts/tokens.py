@@ -17,13 +17,14 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import EllipsisType
 from typing import Any, Final, TypeVar
 
 from django.db import DatabaseError
 from django.db.models import F, Model, Q, QuerySet
 from django.utils import timezone
 
-from accounts.access import DEFAULT_RATE_PER_MINUTE, ApiToken
+from accounts.access import DEFAULT_RATE_PER_MINUTE, ApiToken, in_a_year
 from accounts.choices import Permission
 from accounts.tenancy import Access, access_from, access_of, attach
 
@@ -64,10 +65,18 @@ def issue(
     name: str,
     scopes: Iterable[str],
     account: Any = None,
-    expires_at: datetime | None = None,
+    expires_at: datetime | EllipsisType | None = ...,
     rate_per_minute: int = DEFAULT_RATE_PER_MINUTE,
 ) -> tuple[ApiToken, str]:
     """Make a token and return its row and its text, which is known this once.
+
+    Args:
+        user: the login that it acts for.
+        name: what uses it.
+        scopes: what it may be used for.
+        account: the one that it is bound to; None: every account of the login.
+        expires_at: None: never; left out: after `accounts.access.DEFAULT_LIFE`.
+        rate_per_minute: most requests in a minute.
 
     Raises:
         ValidationError: a value is not accepted; nothing was stored.
@@ -77,7 +86,7 @@ def issue(
         name=name,
         account=account,
         scopes=[str(scope) for scope in scopes],
-        expires_at=expires_at,
+        expires_at=in_a_year() if isinstance(expires_at, EllipsisType) else expires_at,
         rate_per_minute=rate_per_minute,
     )
     text = put_secret(row)

@@ -9,7 +9,7 @@ from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied
 
-from accounts.access import MAX_RATE_PER_MINUTE
+from accounts.access import MAX_RATE_PER_MINUTE, in_a_year
 from accounts.choices import Permission, Scope
 from accounts.credentials import (
     MAXIMUM_LENGTH,
@@ -193,6 +193,9 @@ class TokenSerializer(CheckedSerializer):
         max_length=len(Scope),
     )
     rate_per_minute = serializers.IntegerField(min_value=1, max_value=MAX_RATE_PER_MINUTE, required=False)
+    expires_at = serializers.DateTimeField(
+        required=False, allow_null=True, help_text="Default: a year from now; null: never."
+    )
 
     class Meta:
         model = ApiToken
@@ -240,7 +243,8 @@ class TokenSerializer(CheckedSerializer):
         if parent.account_id is not None:
             inherited["account"] = parent.account
         if parent.expires_at is not None:
-            inherited["expires_at"] = min(parent.expires_at, attrs.get("expires_at") or parent.expires_at)
+            wanted = attrs.get("expires_at", in_a_year())
+            inherited["expires_at"] = min(parent.expires_at, wanted or parent.expires_at)
         return inherited
 
 

@@ -94,6 +94,17 @@ def test_a_token_makes_no_token_that_reaches_further_or_lives_longer(people: Peo
     assert (made.account, made.expires_at) == (people.alpha, row.expires_at)
 
 
+def test_a_token_lives_a_year_unless_something_else_is_said(people: People) -> None:
+    row, text = people.token_row("alice", Scope.READ, Scope.WRITE)
+    row.expires_at = None
+    row.save()
+    for given, days in (({}, 365), ({"expires_at": None}, None)):
+        made = Rest(text).post("tokens", {"name": "x", "scopes": ["read"], **given}).body
+        expires_at = ApiToken.objects.get(pk=made["id"]).expires_at
+        left = None if expires_at is None else expires_at - timezone.now()
+        assert left is None if days is None else left and timedelta(days - 1) < left <= timedelta(days)
+
+
 def test_the_caller_is_told_who_it_is(people: People) -> None:
     body = Rest(people.token("bob", Scope.CALLS)).get("me").body
     assert (body["login"], body["platform"], body["scopes"]) == ("bob", False, ["calls"])

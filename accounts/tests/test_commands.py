@@ -130,6 +130,18 @@ def test_a_token_is_made_listed_and_revoked(people: People) -> None:
     assert len(run_json("tokens", "list", "--all")) == 1
 
 
+@pytest.mark.parametrize(
+    ("said", "days"), [((), 365), (("--expires", "52w"), 364), (("--expires", "never"), None)]
+)
+def test_a_token_lives_a_year_unless_something_else_is_said(
+    people: People, said: tuple[str, ...], days: int | None
+) -> None:
+    run("tokens", "create", "wallboard", "--user", "alice", *said)
+    expires_at = ApiToken.objects.get().expires_at
+    left = None if expires_at is None else expires_at - timezone.now()
+    assert left is None if days is None else left and timedelta(days=days - 1) < left <= timedelta(days=days)
+
+
 def test_json_has_the_names_that_rest_has(people: People) -> None:
     rest = Rest(people.token("alice"))
     made = run_json("users", "add", "1005", "--account", "alpha.example")
@@ -160,7 +172,7 @@ def test_a_token_is_revoked_by_its_id(people: People) -> None:
         (("create", "x", "--user", "ghost"), "There is no login ghost"),
         (
             ("create", "x", "--user", "alice", "--expires", "soon"),
-            "soon is no time: write 12h, 30d, 52w or 2030-01-31T12:00",
+            "soon is no time: write 12h, 30d, 52w, 2030-01-31T12:00 or never",
         ),
         (("create", "x", "--user", "alice", "--expires", "2020-01-01T00:00"), "2020-01-01T00:00 has passed"),
         (

@@ -14,7 +14,7 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from accounts.access import DEFAULT_RATE_PER_MINUTE
+from accounts.access import DEFAULT_RATE_PER_MINUTE, in_a_year
 from accounts.choices import Scope
 from accounts.management.console import NounCommand, account_named, add_account
 from accounts.models import ApiToken
@@ -76,7 +76,9 @@ class Command(NounCommand):
             choices=Scope.values,
             help="What it may be used for; several times for several. Default: read",
         )
-        parser.add_argument("--expires", metavar="WHEN", help="12h, 30d, 52w or a time; default: never")
+        parser.add_argument(
+            "--expires", metavar="WHEN", help="12h, 30d, 52w, a time or never; default: in a year"
+        )
         parser.add_argument(
             "--rate", type=int, default=DEFAULT_RATE_PER_MINUTE, help="Most requests a minute (%(default)s)"
         )
@@ -139,12 +141,14 @@ def _key(word: str) -> dict[str, str]:
 
 
 def _moment(text: str | None) -> datetime | None:
-    """Return when a token expires.
+    """Return when a token expires; None for never.
 
     Raises:
         CommandError: the text is no period and no time in the future.
     """
     if text is None:
+        return in_a_year()
+    if text == "never":
         return None
     period = _PERIOD.fullmatch(text)
     if period:
@@ -154,7 +158,7 @@ def _moment(text: str | None) -> datetime | None:
     except ValueError:
         moment = None
     if moment is None:
-        raise CommandError(f"{text} is no time: write 12h, 30d, 52w or 2030-01-31T12:00")
+        raise CommandError(f"{text} is no time: write 12h, 30d, 52w, 2030-01-31T12:00 or never")
     aware = timezone.make_aware(moment) if timezone.is_naive(moment) else moment
     if aware <= timezone.now():
         raise CommandError(f"{text} has passed")
