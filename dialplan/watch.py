@@ -48,7 +48,9 @@ def import_if_changed(path: Path, state: WatchState) -> WatchState:
             return state
         document = read_document(path)
     except OSError as error:
-        return _report(replace(state, signature=None), f"{path} cannot be read: {error.strerror or error}")
+        return _report(
+            replace(state, signature=None), f"DIALPLAN_PATH {path} cannot be read: {error.strerror or error}"
+        )
     except DialplanError as error:
         return _report(replace(state, signature=signature, result=None), f"{path} is refused:\n{error}")
     try:

@@ -73,6 +73,34 @@ def test_it_names_an_rtp_address_that_is_not_here():
     assert "RTP_BIND 192.0.2.55" in errors.splitlines()[-1]
 
 
+@pytest.mark.parametrize("named", ["nowhere", "a-file"])
+def test_a_directory_of_sounds_that_is_none_is_refused_by_its_name(tmp_path, named):
+    (tmp_path / "a-file").touch()
+    process = start(free_tcp_port(), f"--audio-path={tmp_path / named}")
+    _, errors = process.communicate(timeout=30)
+    wanted = (
+        f"AUDIO_PATH='{tmp_path / named}' is not accepted: expected a directory that is there and can be read"
+    )
+    assert (process.returncode, errors.splitlines()[-1]) == (2, wanted)
+
+
+def test_a_directory_of_recordings_is_made(tmp_path):
+    process = start(free_tcp_port(), f"--recordings-path={tmp_path / 'new' / 'recordings'}")
+    assert line_with(process, "rtpmanager ready")
+    process.kill()
+    process.wait()
+    assert (tmp_path / "new" / "recordings").is_dir()
+
+
+def test_without_a_directory_of_recordings_it_says_so_and_goes_on(tmp_path):
+    (tmp_path / "a-file").touch()
+    process = start(free_tcp_port(), f"--recordings-path={tmp_path / 'a-file'}")
+    assert "File exists" in line_with(process, "RECORDINGS_PATH cannot be used: no call is recorded")
+    assert line_with(process, "rtpmanager ready")
+    process.kill()
+    process.wait()
+
+
 @override_settings(
     GRPC_BIND="::1", GRPC_PORT=9091, RTP_NODE_ID="rtp-7", RTP_INACTIVITY_S=5.0, ADVERTISE="203.0.113.5"
 )

@@ -60,7 +60,7 @@ AUDIO_PATH = env.path(
     "AUDIO_PATH",
     BASE_DIR / "media" / "audio",
     roles=[RTPMANAGER],
-    help="Directory of WAV files that routes may play, beside uploaded prompts",
+    help="Directory of WAV files that routes may play, beside uploaded prompts; one that is not there is refused",
 )
 AUDIO_FILES_ELSEWHERE = env.boolean(
     "AUDIO_FILES_ELSEWHERE",

@@ -48,6 +48,7 @@ class Command(BaseCommand):
         logs.configure(settings.LOGLEVEL, settings.LOG_FORMAT)
         published_secrets.warn(settings.ENV.secrets)
         config = config_from_settings()
+        _check_audio(config)
         # What is alive now lives until the end: the collector need not look at it again and again.
         gc.freeze()
         gc.set_threshold(20_000, 20, 20)
@@ -150,16 +151,29 @@ async def _leave(server: RtpServer) -> None:
     leaving.cancel()
 
 
+def _check_audio(config: RtpConfig) -> None:
+    """Refuse a directory of sounds that cannot be looked into: routes would play nothing from it.
+
+    Raises:
+        BadVariable: it is none, or not for this user.
+    """
+    path = config.audio_path
+    if not path.is_dir() or not os.access(path, os.R_OK | os.X_OK):
+        raise env.BadVariable("AUDIO_PATH", str(path), "a directory that is there and can be read")
+
+
 def _make_directory(config: RtpConfig) -> None:
     """Make the directory of recordings; without it calls go on, unrecorded."""
     path = config.recordings_path
+    problem = ""
     try:
         path.mkdir(mode=0o750, parents=True, exist_ok=True)
     except OSError as error:
-        log.warning("calls cannot be recorded: RECORDINGS_PATH", path=str(path), error=error.strerror)
-        return
-    if not os.access(path, os.W_OK | os.X_OK):
-        log.warning("calls cannot be recorded: RECORDINGS_PATH", path=str(path), error="not writable")
+        problem = error.strerror or str(error)
+    else:
+        problem = "" if os.access(path, os.W_OK | os.X_OK) else "not writable"
+    if problem:
+        log.error("RECORDINGS_PATH cannot be used: no call is recorded", path=str(path), error=problem)
 
 
 def _make_engine(config: RtpConfig) -> Any:
