@@ -74,13 +74,20 @@ class Limiter:
             full_at = self._old.get(key, 0.0)
         return full_at - now <= self._slack_s
 
-    def charge(self, key: Hashable, count: int, now: float) -> None:
-        """Take events that were counted elsewhere; the bucket is empty then, never below."""
+    def charge(self, key: Hashable, count: int, now: float, *, owed_s: float = 0.0) -> None:
+        """Take events that were counted elsewhere.
+
+        Args:
+            key: of the bucket.
+            count: how many.
+            now: monotonic seconds.
+            owed_s: how long an empty bucket may stay empty for events that were more than it held.
+        """
         full_at = self._current.get(key)
         if full_at is None:
             full_at = self._promote(key, now)
         charged = max(full_at, now) + count * self._interval_s
-        self._current[key] = min(charged, now + self._slack_s + self._interval_s)
+        self._current[key] = min(charged, now + self.fills_in_s + owed_s)
 
     def __len__(self) -> int:
         return len(self._current) + len(self._old)

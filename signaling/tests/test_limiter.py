@@ -91,6 +91,16 @@ def test_events_elsewhere_empty_a_bucket_and_overdraw_it_never():
     assert limiter.has("key", 101.01)
 
 
+def test_events_elsewhere_are_owed_as_far_as_was_said():
+    limiter = Limiter(burst=5, per_s=1, max_keys=10)
+    limiter.charge("key", 7, 100.0, owed_s=10)
+    assert not limiter.has("key", 102.9)
+    assert limiter.has("key", 103.01)
+    limiter.charge("key", 1000, 200.0, owed_s=10)
+    assert not limiter.has("key", 210.9)
+    assert limiter.has("key", 211.01)
+
+
 def test_a_counting_limiter_notes_what_it_let_pass_until_it_is_collected():
     told = []
     limiter = CountingLimiter(burst=2, per_s=1, max_keys=10, on_first=lambda: told.append(1))

@@ -76,6 +76,26 @@ async def test_failures_at_one_node_count_at_the_other(nodes, redis_server):  # 
     assert two.may_try(SOMEBODY)
 
 
+async def test_who_is_refused_at_one_node_is_refused_at_another_that_it_never_asked(nodes, redis_server):  # noqa: F811
+    one, two = nodes
+    one.fail(5)
+    assert two.may_try()
+    await until(lambda: not two.may_try())
+    assert two.may_try(SOMEBODY)
+    with redis_server.client() as client:
+        assert 0 < client.ttl("limits:empty") <= 10
+
+
+async def test_a_limit_holds_on_average_however_fast_both_are_asked(nodes):
+    """Each lets a burst pass before it hears of the other's; what was too much is made up for."""
+    limiters = [node.limits.limiter("user-calls", burst=5, per_s=5, max_keys=10) for node in nodes]
+    begun, passed = time.monotonic(), 0
+    while (spent_s := time.monotonic() - begun) < 4:
+        passed += sum(limiter.take("alice", time.monotonic()) for limiter in limiters)
+        await asyncio.sleep(0.01)
+    assert 5 * spent_s - 5 <= passed <= 5 * spent_s + 2 * 5
+
+
 async def test_guesses_at_one_user_from_many_addresses_count_together(nodes):
     one, two = nodes
     for number in range(7):
