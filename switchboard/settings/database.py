@@ -57,16 +57,18 @@ def _database() -> dict[str, object]:
     if "postgresql" not in str(database.get("ENGINE")):
         raise BadVariable("DATABASE_URL", "…", "a postgres:// URL")
     options = database.setdefault("OPTIONS", {})
-    server_options = f"-c search_path={DATABASE_SCHEMA},public"
+    server_options = ""
     options.setdefault("connect_timeout", int(min(5, max(2, DATABASE_TIMEOUT_S))))
     command = sys.argv[1] if len(sys.argv) > 1 else ""
     if command in SERVING_COMMANDS:
         # The server gives up first, if it can: then the connection stays.
-        server_options += f" -c statement_timeout={int(900 * DATABASE_TIMEOUT_S)}"
+        server_options = f"-c statement_timeout={int(900 * DATABASE_TIMEOUT_S)}"
         options.setdefault("answer_timeout", DATABASE_TIMEOUT_S)
     if command in POOLING_COMMANDS:
         options.setdefault("pool", {"min_size": 1, "max_size": DATABASE_POOL, "timeout": POOL_WAIT_S})
-    options.setdefault("options", server_options)
+    # What the URL asks of the server holds, but for where the tables are.
+    asked = (server_options, options.get("options", ""), f"-c search_path={DATABASE_SCHEMA},public")
+    options["options"] = " ".join(filter(None, asked))
     database["ENGINE"] = "switchboard.postgres"
     database["CONN_HEALTH_CHECKS"] = True
     return database

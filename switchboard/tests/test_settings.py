@@ -72,6 +72,14 @@ def test_addresses_as_the_guide_writes_them_are_taken():
         assert json.loads(shown.stdout)[0][0] == first, shown.stderr
 
 
+def test_the_tables_are_in_their_schema_whatever_else_the_url_asks_of_the_server():
+    url = "postgres://u:p@h/db?sslmode=require&options=-c%20search_path%3Dpublic%20-c%20work_mem%3D8MB"
+    words = "from django.conf import settings as s; print(s.DATABASES['default']['OPTIONS'])"
+    shown = run("shell", "-v0", "-c", words, DATABASE_URL=url)
+    assert "'sslmode': 'require'" in shown.stdout, shown.stderr
+    assert "-c work_mem=8MB -c search_path=switchboard,public'" in shown.stdout
+
+
 def test_probes_are_answered_whatever_hosts_are_allowed():
     shown = run(
         "shell", "-c", "from django.conf import settings; print(settings.ALLOWED_HOSTS)", ALLOWED_HOSTS="pbx"
