@@ -91,6 +91,30 @@ def test_a_worker_with_its_beat_does_the_jobs_also_after_redis_came_back_empty(
         stack.wait_until(lambda: "cdrs.roll_up" in runs(stack), STARTED_S, "a job after the restart")
 
 
+def test_what_nobody_did_in_time_is_done_when_a_worker_comes(own_stack: Stack) -> None:
+    stack = own_stack
+    nightly = {
+        "cdrs.roll_up",
+        "cdrs.prune",
+        "cdrs.prune_recordings",
+        "accounts.prune",
+        "signaling.prune_bans",
+    }
+    with worker(stack, *RUNJOBS[1:]):
+        stack.wait_until(lambda: nightly <= runs(stack).keys(), STARTED_S, "the jobs of the night")
+    done = runs(stack)
+    # A second worker finds that they were done, though it does not know what the first one's beat knew.
+    for path in stack.var.glob("celery-beat*"):
+        path.unlink()
+    with worker(stack, *RUNJOBS[1:]):
+        stack.wait_until(lambda: runs(stack)[HEARTBEAT] != done[HEARTBEAT], STARTED_S, "a sign of life")
+        wait_for_a_job(stack)
+    again = runs(stack)
+    assert {name: again[name] for name in nightly - {"cdrs.roll_up"}} == {
+        name: done[name] for name in nightly - {"cdrs.roll_up"}
+    }
+
+
 def test_nothing_goes_on_of_a_worker_that_was_killed(own_stack: Stack) -> None:
     stack = own_stack
     with (stack.var / "worker.log").open("ab") as log:

@@ -156,8 +156,9 @@ class SharedLimits:
         told, *totals = replies
         self._learn(zip(counts, totals, strict=True))
         if heard := self._heard(told):
-            totals = await self._link.read(*map(_command, heard), timeout_s=ANSWER_S) or ()
-            self._learn(zip(heard, totals, strict=False))
+            replies = await self._link.read(*map(_command, heard), timeout_s=ANSWER_S)
+            if replies is not None:
+                self._learn(zip(heard, replies, strict=True))
 
     def _learn(self, answers: Iterable[tuple[_Count, Any]]) -> None:
         now, known = self._now(), self._known

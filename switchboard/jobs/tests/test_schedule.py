@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """When jobs are due, and that the one without a broker does them then."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -63,3 +64,11 @@ def test_every_job_of_the_settings_is_a_task_that_exists():
     assert set(names) <= set(app.tasks)
     assert len(names) == len(set(names))
     assert {entry["task"] for entry in app.conf.beat_schedule.values()} == set(names)
+
+
+def test_the_operators_page_has_the_time_of_each_nightly_job():
+    page = (settings.BASE_DIR / "docs" / "deployment.md").read_text()
+    section = page.partition("### Periodic jobs")[2].partition("\n### ")[0]
+    when = [entry["schedule"] for entry in settings.CELERY_BEAT_SCHEDULE.values()]
+    nightly = sorted(f"{daily.hour:02}:{daily.minute:02}" for daily in when if isinstance(daily, Daily))
+    assert re.findall(r"\| (\d\d:\d\d) \|", section) == nightly
