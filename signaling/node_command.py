@@ -6,17 +6,16 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import IO, Any, cast
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from rich.console import Console, RenderableType
 
 from signaling.node_client import TOKEN_VARIABLE, NodeClient, NodeProblem, authorization_for
+from switchboard.tables import console_for, fitted
 
 Row = Mapping[str, Any]
 
@@ -25,6 +24,8 @@ class NodeCommand(BaseCommand):
     """A command that asks a node over REST."""
 
     requires_system_checks: list[str] = []
+    spare: Sequence[str] = ()
+    """Headings of columns that a narrow terminal can do without, in the order in which they go."""
 
     def add_node_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare where the node is and who asks."""
@@ -63,18 +64,15 @@ class NodeCommand(BaseCommand):
         if as_json:
             self.stdout.write(json.dumps(rows, indent=2, ensure_ascii=False))
         else:
-            console = Console(file=cast("IO[str]", self.stdout))
-            console.print(table_of(title, columns, rows) if rows else f"{title}: none")
+            console = console_for(cast("IO[str]", self.stdout))
+            console.print(self.table(console, title, columns, rows) if rows else f"{title}: none")
 
-
-def table_of(title: str, columns: Mapping[str, str], rows: Iterable[Row]) -> Table:
-    """Return a table; what callers chose is shown as it is, never as markup."""
-    table = Table(title=title, title_justify="left")
-    for heading in columns:
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(_shown(field, row.get(field))) for field in columns.values()))
-    return table
+    def table(
+        self, console: Console, title: str, columns: Mapping[str, str], rows: Iterable[Row]
+    ) -> RenderableType:
+        """Return rows as a table that fits a console."""
+        cells = [[_shown(field, row.get(field)) for field in columns.values()] for row in rows]
+        return fitted(console, list(columns), cells, spare=self.spare, title=title)
 
 
 def failed(problem: NodeProblem) -> CommandError:

@@ -13,16 +13,12 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import DatabaseError
-from rich.console import Console
-from rich.table import Table
 
 from accounts.credentials import WeakPassword, check_typed_password, generate_password
 from accounts.lookup import find_user
 from accounts.models import Account, User
 from switchboard.last_words import database_words
-
-PIPED_WIDTH = 160
-"""Columns of a table that is not written to a terminal."""
+from switchboard.tables import console_for, fitted
 
 
 class NounCommand(BaseCommand):
@@ -30,6 +26,8 @@ class NounCommand(BaseCommand):
 
     verbs: dict[str, str] = {}
     """Verb → what it does."""
+    spare: Sequence[str] = ()
+    """Headings of columns that a narrow terminal can do without, in the order in which they go."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         subparsers = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
@@ -65,20 +63,14 @@ class NounCommand(BaseCommand):
             self.stdout.write("none")
             return
         shown = [place for place, heading in enumerate(columns.values()) if heading]
-        table = Table(*(heading for heading in columns.values() if heading))
-        for row in rows:
-            table.add_row(*(_word(row[place]) for place in shown))
-        self.console.print(table)
+        headings = [heading for heading in columns.values() if heading]
+        cells = [[_word(row[place]) for place in shown] for row in rows]
+        console = console_for(cast("IO[str]", self.stdout._out))
+        console.print(fitted(console, headings, cells, spare=self.spare))
 
     def show_json(self, value: Any) -> None:
         """Print a value as JSON."""
         self.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, cls=DjangoJSONEncoder))
-
-    @property
-    def console(self) -> Console:
-        """Where tables are printed."""
-        out = cast("IO[str]", self.stdout._out)
-        return Console(file=out, highlight=False, markup=False, width=None if out.isatty() else PIPED_WIDTH)
 
 
 def _word(value: Any) -> str:

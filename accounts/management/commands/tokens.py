@@ -56,6 +56,7 @@ class Command(NounCommand):
     """Make, list and revoke API tokens."""
 
     help = "API tokens: create, list, revoke."
+    spare = ("Id", "Last used", "Revoked", "Account", "Scopes")
     verbs = {
         "create": "Make a token and print it",
         "list": "List tokens",

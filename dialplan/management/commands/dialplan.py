@@ -35,6 +35,7 @@ class Command(NounCommand):
     """Verbs on the dialplan; ``load`` and ``dump`` are loaddialplan and dumpdialplan."""
 
     help = "The dialplan: load, dump, check, simulate."
+    spare = ("Name",)
     verbs = {
         "load": "Import routes from a JSON document, all or none",
         "dump": "Print the routes as a JSON document",

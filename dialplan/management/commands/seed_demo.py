@@ -10,11 +10,11 @@ from typing import IO, Any, cast
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from rich.console import Console
 from rich.table import Table
 
 from accounts.demo import NOT_KNOWN
 from dialplan.demo import Demo, seed_demo
+from switchboard.tables import console_for
 
 
 class Command(BaseCommand):
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(demo.as_dict(), indent=2))
             return
-        console = Console(file=cast("IO[str]", self.stdout._out), highlight=False)
+        console = console_for(cast("IO[str]", self.stdout._out))
         for table in demo_tables(demo):
             console.print(table)
 

@@ -37,6 +37,7 @@ class Command(NounCommand):
     """Add, list and remove prompts."""
 
     help = "Uploaded prompts: add, list, remove."
+    spare = ("Id", "Format", "Seconds")
     verbs = {
         "add": "Add a prompt, or give one another sound",
         "list": "List prompts",

@@ -42,6 +42,7 @@ class Command(NounCommand):
     """Ban, unban, and see who is banned."""
 
     help = "Sources that nothing is read from: list, add, remove."
+    spare = ("Refused", "Offences", "In force", "By", "Decided")
     verbs = {
         "list": "List the bans in force, or those that concern an address",
         "add": "Ban an address or network",

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from typing import IO, Any, cast
 
 from django.conf import settings
-from rich.console import Console
+from rich.console import RenderableType
 from rich.live import Live
 
 from signaling.node_client import NodeClient, NodeProblem
-from signaling.node_command import NodeCommand, failed, table_of
+from signaling.node_command import NodeCommand, failed
+from switchboard.tables import console_for
 
 COLUMNS = {
     "State": "state",
@@ -34,6 +35,7 @@ class Command(NodeCommand):
     """List, watch, make or hang up the calls of a signaling node."""
 
     help = "List and watch the calls of a signaling node, make one, or hang one up."
+    spare = ("Codec", "RTP manager", "Account", "Since")
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)
@@ -94,12 +96,15 @@ class Command(NodeCommand):
             return
 
     def _watch_table(self, node: NodeClient) -> None:
-        console = Console(file=cast("IO[str]", self.stdout))
-        table = table_of("Calls", COLUMNS, node.rows("calls"))
-        with Live(table, console=console, auto_refresh=False) as live:
+        console = console_for(cast("IO[str]", self.stdout))
+
+        def picture() -> RenderableType:
+            return self.table(console, "Calls", COLUMNS, node.rows("calls"))
+
+        with Live(picture(), console=console, auto_refresh=False) as live:
             while True:
                 time.sleep(WATCH_S)
-                live.update(table_of("Calls", COLUMNS, node.rows("calls")), refresh=True)
+                live.update(picture(), refresh=True)
 
     def _watch_lines(self, node: NodeClient) -> None:
         """Print the calls as one line of JSON, and again whenever something about them has changed."""

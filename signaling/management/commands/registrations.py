@@ -22,6 +22,7 @@ class Command(NodeCommand):
     """List the registrations of a signaling node."""
 
     help = "List the phones that are registered at a signaling node."
+    spare = ("Registered", "User agent", "Expires")
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         listing = parser.add_subparsers(dest="verb", required=True).add_parser("list", help="print them")

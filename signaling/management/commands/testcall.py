@@ -13,11 +13,12 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from cdrs.models import CDR, Disposition
 from signaling.testcall import Credentials, Scorecard, place_call
+from switchboard.tables import console_for
 
 CDR_TIMEOUT_S = 5.0
 CDR_POLL_S = 0.1
@@ -113,10 +114,12 @@ def _print(card: Scorecard) -> None:
     for heading in ("", "Check", "Measured"):
         table.add_column(heading)
     for check in card.checks:
-        table.add_row("[green]✔[/]" if check.passed else "[red]✘[/]", check.name, check.detail)
-    console = Console()
+        mark = Text("✔", style="green") if check.passed else Text("✘", style="red")
+        table.add_row(mark, check.name, check.detail)
+    console = console_for(sys.stdout)
     console.print(table)
-    console.print("[bold green]The call works.[/]" if card.passed else "[bold red]The call does not work.[/]")
+    outcome, style = ("works", "bold green") if card.passed else ("does not work", "bold red")
+    console.print(f"The call {outcome}.", style=style)
 
 
 def _give_up() -> None:

@@ -10,11 +10,11 @@ from typing import IO, Any, cast
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from switchboard.doctor import Finding, Level, examine
+from switchboard.tables import console_for
 
 STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.FAILURE: "bold red"}
 
@@ -46,7 +46,7 @@ class Command(BaseCommand):
             if finding.remedy:
                 text.append(f"\n→ {finding.remedy}", style="bold")
             table.add_row(Text(finding.level, style=STYLES[finding.level]), finding.check, text)
-        console = Console(file=cast("IO[str]", self.stdout))
+        console = console_for(cast("IO[str]", self.stdout))
         console.print(table)
         warnings = sum(finding.level is Level.WARNING for finding in findings)
         console.print(f"{_count(failures, 'failure')}, {_count(warnings, 'warning')}")
