@@ -23,6 +23,7 @@ from accounts.admin_base import (
     UserCreationForm,
 )
 from accounts.admin_history import HistoryAdmin
+from accounts.login_form import LOGIN_NAME, LoginForm
 from accounts.models import Membership
 from accounts.traces import Traces, traces_of
 
@@ -32,7 +33,7 @@ else:
     DjangoUserAdmin = DjangoUserAdminClass
 
 WORDS = {
-    "username": ("Login name", "Letters, digits and @ . + - _ alone."),
+    "username": (LOGIN_NAME, "Letters, digits and @ . + - _ alone."),
     "is_active": ("Active", "Off: this person can neither log in nor use tokens."),
     "is_staff": ("Opens this admin", "What is seen there are the accounts that the person works for."),
     "is_superuser": (
@@ -44,6 +45,8 @@ WORDS = {
 
 # "User" is what Django calls them; here a user is who has a phone.
 User._meta.verbose_name, User._meta.verbose_name_plural = "login", "people who log in"
+User._meta.get_field("username").error_messages["unique"] = "There is a login with this name already."
+admin.site.login_form = LoginForm
 admin.site.unregister(User)
 admin.site.unregister(Group)
 
@@ -65,7 +68,7 @@ class StaffAdmin(HistoryAdmin, PlatformAdmin, DjangoUserAdmin):
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     inlines = (MembershipInline,)
-    list_display = ("username", "person", "works_for", "state")
+    list_display = ("login_name", "person", "works_for", "state")
     list_filter = ("is_active", "is_staff", "is_superuser")
     search_help_text = "Login name, name or email address"
     filter_horizontal = ()
@@ -110,6 +113,11 @@ class StaffAdmin(HistoryAdmin, PlatformAdmin, DjangoUserAdmin):
             text = f"{obj} has no password now: set one, so that somebody can log in."
             self.message_user(request, text, messages.WARNING)
         super().save_model(request, obj, form, change)
+
+    @admin.display(description=LOGIN_NAME, ordering="username")
+    def login_name(self, login: User) -> str:
+        """Return what the person logs in as."""
+        return login.username
 
     @admin.display(description="Name", ordering="first_name")
     def person(self, login: User) -> str:

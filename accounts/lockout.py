@@ -15,7 +15,7 @@ from django.forms.utils import ErrorDict
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from accounts.admin_theme import LoginForm
+from accounts.login_form import LoginForm
 
 
 def locked_out(

@@ -110,7 +110,7 @@ class User(RevisionedModel):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="users")
     username = models.CharField(
-        max_length=64, validators=[validate_username], help_text="What the phone logs in with."
+        "user name", max_length=64, validators=[validate_username], help_text="What the phone logs in with."
     )
     password_hash = models.CharField(max_length=32, editable=False, help_text="Digest HA1, MD5, hex.")
     password_hash_sha256 = models.CharField(

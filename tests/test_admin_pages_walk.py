@@ -238,7 +238,7 @@ def test_wrong_passwords_lock_a_login_until_it_is_unlocked(
         hers = context.new_page()
         for _ in range(LOGIN_FAILURES - 1):
             log_in_as(hers, own_stack, "lena", "wrong")
-            expect(hers.locator("body")).to_contain_text("Please enter the correct username and password")
+            expect(hers.locator("body")).to_contain_text("No login has this name and password")
         for password in ("wrong", PASSWORD):
             log_in_as(hers, own_stack, "lena", password)
             expect(hers.locator("body")).to_contain_text("Too many failed logins with this name")

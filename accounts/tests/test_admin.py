@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -401,3 +402,20 @@ def test_the_list_tells_whose_phone_is_registered(admin_client: Client, account:
     )
     shown = admin_client.get(reverse("admin:accounts_user_changelist")).context["cl"].result_list
     assert [(user.extension, user.is_registered) for user in shown] == [("1001", False), ("1002", True)]
+
+
+def test_the_name_of_a_phone_and_that_of_a_person_are_told_apart(admin_client: Client) -> None:
+    make_user(make_account())
+    shown = {
+        page: re.sub(r"<[^>]+>", "", admin_client.get(reverse(f"admin:{page}")).content.decode())
+        for page in ("accounts_user_changelist", "accounts_user_add", "auth_user_changelist", "auth_user_add")
+    }
+    assert "User name" in shown["accounts_user_changelist"] and "User name" in shown["accounts_user_add"]
+    assert "Login name" in shown["auth_user_changelist"] and "Login name" in shown["auth_user_add"]
+    assert not any("Username" in text for text in shown.values())
+
+
+def test_a_login_that_is_there_already_is_named(admin_client: Client) -> None:
+    data = {"username": "admin", "password1": "a long one of ours", "password2": "a long one of ours"}
+    answer = admin_client.post(reverse("admin:auth_user_add"), {**data, "usable_password": "true"})
+    assert "There is a login with this name already." in answer.content.decode()

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import re
 from typing import Any
 
 import pytest
@@ -115,3 +116,11 @@ def test_a_failed_login_is_called_after_name_and_address(client: Client) -> None
     log_in(client, "wrong")
     assert str(FailedLogin.objects.get()) == "chief from 127.0.0.1"
     assert str(FailedLogin(username=None)) == "no name from an unknown address"
+
+
+def test_the_login_page_speaks_of_login_names(client: Client, admin: User) -> None:
+    page = client.get(reverse("admin:login")).content.decode()
+    assert "Login name" in page
+    answer = log_in(client, "wrong").content.decode()
+    assert "No login has this name and password" in answer
+    assert "username" not in re.sub(r"<[^>]+>", "", page + answer).lower()
