@@ -44,16 +44,20 @@ class GrpcSecurity:
         """Return what the settings name; ``serves`` on an RTP manager.
 
         Raises:
-            BadVariable: a file cannot be read, or a server is to check certificates and has none itself.
+            BadVariable: a file cannot be read or holds something else, a key is not that of its certificate, or a server
+                is to check certificates and has none itself.
         """
         if serves and settings.GRPC_TLS_CA and not settings.GRPC_TLS_CERT:
             raise BadVariable("GRPC_TLS_CA", str(settings.GRPC_TLS_CA), "GRPC_TLS_CERT beside it")
-        return cls(
+        read = cls(
             token=settings.GRPC_TOKEN,
             certificate=_read("GRPC_TLS_CERT", settings.GRPC_TLS_CERT),
             key=_read("GRPC_TLS_KEY", settings.GRPC_TLS_KEY),
             authority=_read("GRPC_TLS_CA", settings.GRPC_TLS_CA),
         )
+        if read.certificate or read.authority:
+            _check(settings.GRPC_TLS_CERT, settings.GRPC_TLS_KEY, settings.GRPC_TLS_CA)
+        return read
 
     def server_credentials(self) -> grpc.ServerCredentials | None:
         """Return the server's credentials, None for a port in the clear."""
@@ -110,6 +114,25 @@ class TokenCheck(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generi
 
 async def _refuse(requests: Any, context: Any) -> None:
     await context.abort(grpc.StatusCode.UNAUTHENTICATED, "the GRPC_TOKEN is missing or wrong")
+
+
+def _check(certificate: Path | None, key: Path | None, authority: Path | None) -> None:
+    """Refuse what gRPC would take without a word, or with one about the port."""
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    if certificate is not None:
+        try:
+            # Without a passphrase the library would ask for one.
+            context.load_cert_chain(certificate, key, password="")
+        except (ssl.SSLError, ValueError) as error:
+            accepted = "a PEM file with the private key of the certificate in GRPC_TLS_CERT, not encrypted"
+            raise BadVariable("GRPC_TLS_KEY", str(key), accepted) from error
+    if authority is not None:
+        try:
+            context.load_verify_locations(authority)
+        except ssl.SSLError as error:
+            raise BadVariable("GRPC_TLS_CA", str(authority), "a PEM file of certificates") from error
 
 
 def _read(name: str, path: Path | None) -> bytes:

@@ -26,6 +26,7 @@ from signaling.mediapool.gate import WriteGate
 from signaling.mediapool.reachable import refuses
 from signaling.mediapool.standing import DrainState, Standing
 from signaling.mediapool.subscriptions import EventCallback, Subscriptions
+from signaling.mediapool.unreached import Unreached
 from signaling.mediapool.wish import KeptWish
 
 log = logging.getLogger(__name__)
@@ -102,6 +103,7 @@ class MediaNode:
         self._security = security
         self._client_id = uuid.uuid4().hex
         self._queue = BatchQueue()
+        self._unreached = Unreached(address, gone_after_s)
         self._subscriptions = Subscriptions()
         self._is_connected = False
         self._says_draining = False
@@ -226,7 +228,10 @@ class MediaNode:
                     call = control(wait_for_ready=True, metadata=self._security.metadata())
                     was_connected = await self._serve(call, gate)
                 except grpc.aio.AioRpcError as error:
-                    log.info("control stream to %s ended: %s", self.address, error.details())
+                    if self._is_connected:
+                        log.info("control stream to %s ended: %s", self.address, error.details())
+                    else:
+                        self._unreached.refused(self.node_id, error)
                 except asyncio.CancelledError:
                     # A call that is cancelled from here ends its readers this way, like a cancelled task.
                     task = asyncio.current_task()
@@ -289,6 +294,7 @@ class MediaNode:
         self.boot_id = hello.boot_id
         self._take_name(hello.node_id)
         self._is_connected = True
+        self._unreached.reached()
         self._away_since = None
         self._heard_at = time.monotonic()
         self.standing.connected()
@@ -339,8 +345,12 @@ class MediaNode:
             if is_late and self._is_connected and now - self._heard_at > self._deadline_s:
                 log.warning("rtpmanager %s does not answer; its stream is opened anew", self.node_id)
                 self._call.cancel()
-            if self._away_since is not None and self.boot_id:
+            if self._away_since is None:
+                continue
+            if self.boot_id:
                 await self._look_for(now - self._away_since)
+            else:
+                await self._unreached.look(self.node_id, now - self._away_since)
 
     async def _look_for(self, away_s: float) -> None:
         """Decide whether a node that is away is gone: for long, or with nobody left to answer at its port."""

@@ -97,3 +97,21 @@ def test_a_server_that_checks_certificates_needs_one_itself(tmp_path) -> None:
     assert GrpcSecurity.from_settings(given).authority
     with pytest.raises(BadVariable, match="GRPC_TLS_CERT"):
         GrpcSecurity.from_settings(given, serves=True)
+
+
+def test_files_that_do_not_fit_are_refused_by_name(tmp_path) -> None:
+    """gRPC says of some that it cannot bind, and of others nothing."""
+    authority = Authority()
+    (certificate, key), (_, other_key) = authority.issue("rtpmanager"), authority.issue("other")
+    files = {"cert": certificate, "key": key, "other": other_key, "ca": authority.pem, "text": b"hello"}
+    path = {name: tmp_path / f"{name}.pem" for name in files}
+    for name, held in files.items():
+        path[name].write_bytes(held)
+    own = {"GRPC_TLS_CERT": path["cert"], "GRPC_TLS_KEY": path["key"]}
+    assert GrpcSecurity.from_settings(settings(**own, GRPC_TLS_CA=path["ca"]), serves=True).key == key
+    for wrong in ("other", "text", "cert"):
+        with pytest.raises(BadVariable, match="GRPC_TLS_KEY"):
+            GrpcSecurity.from_settings(settings(**own | {"GRPC_TLS_KEY": path[wrong]}), serves=True)
+    for wrong in ("key", "text"):
+        with pytest.raises(BadVariable, match="GRPC_TLS_CA"):
+            GrpcSecurity.from_settings(settings(GRPC_TLS_CA=path[wrong]))
