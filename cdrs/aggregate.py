@@ -65,7 +65,7 @@ def by_account(calls: QuerySet[CDR]) -> dict[uuid.UUID | None, Figures]:
 def _groups(calls: QuerySet[CDR], key: str) -> Any:
     keyed = calls.annotate(day=TruncDate("invite_time")) if key == "day" else calls
     grouped = keyed.annotate(hour=ExtractHour("invite_time"), band=_BAND).order_by()
-    return grouped.values(key, "hour", "disposition", "hangup_cause", "band").annotate(
+    return grouped.values(key, "hour", "disposition", "hangup_cause", "sip_status", "band").annotate(
         calls=Count("pk"),
         answered=Count("pk", filter=Q(disposition=Disposition.ANSWERED)),
         talked=Sum("duration_seconds"),
@@ -88,6 +88,8 @@ def _count(figures: Figures, group: dict[str, Any]) -> None:
     figures.mos_calls += group["scored"]
     figures.by_disposition[group["disposition"]] += calls
     figures.by_cause[group["hangup_cause"]] += calls
+    if group["sip_status"]:
+        figures.by_reason[f"{group['hangup_cause']} {group['sip_status']}"] += calls
     figures.by_quality[group["band"]] += calls
     figures.by_hour[group["hour"]] += calls
 

@@ -31,6 +31,8 @@ class Figures:
     """Most calls at once; 0 when it was not looked at."""
     by_disposition: Counter[str] = field(default_factory=Counter)
     by_cause: Counter[str] = field(default_factory=Counter)
+    by_reason: Counter[str] = field(default_factory=Counter)
+    """By cause and SIP status, such as ``unavailable 404``; days that were kept by an earlier version have none."""
     by_quality: Counter[str] = field(default_factory=Counter)
     by_hour: list[int] = field(default_factory=lambda: [0] * HOURS)
     """Calls that started in each hour of the day."""
@@ -42,6 +44,7 @@ class Figures:
         self.peak = max(self.peak, other.peak)
         self.by_disposition.update(other.by_disposition)
         self.by_cause.update(other.by_cause)
+        self.by_reason.update(other.by_reason)
         self.by_quality.update(other.by_quality)
         self.by_hour = [mine + more for mine, more in zip(self.by_hour, other.by_hour, strict=True)]
 
@@ -65,6 +68,18 @@ class Figures:
         """Mean of the estimated mean opinion scores; None when none was measured."""
         return self.mos_sum / self.mos_calls if self.mos_calls else None
 
+    @property
+    def reasons(self) -> dict[tuple[str, int | None], int]:
+        """How many calls ended by which cause with which SIP status; None where that was none, or is not known."""
+        found: Counter[tuple[str, int | None]] = Counter(
+            {(cause, None): n for cause, n in self.by_cause.items()}
+        )
+        for key, calls in self.by_reason.items():
+            cause, _, status = key.partition(" ")
+            found[cause, int(status)] += calls
+            found[cause, None] -= calls
+        return {reason: calls for reason, calls in found.items() if calls > 0}
+
     def to_json(self) -> dict[str, Any]:
         """Return the figures as JSON holds them."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
@@ -74,6 +89,6 @@ class Figures:
         """Return the figures that `to_json` gave; of a later version's, those that are known here."""
         known = {f.name for f in fields(cls)}
         made = cls(**{name: value for name, value in values.items() if name in known})
-        for name in ("by_disposition", "by_cause", "by_quality"):
+        for name in ("by_disposition", "by_cause", "by_reason", "by_quality"):
             setattr(made, name, Counter(getattr(made, name)))
         return made

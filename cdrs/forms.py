@@ -68,6 +68,13 @@ class SearchForm(forms.Form):
     match = _select("Number", [("", "Begins with"), ("exact", "Is exactly")])
     disposition = _select("Result", [ANY, *Disposition.choices])
     cause = _select("Cause", CAUSES)
+    status = forms.IntegerField(
+        label="SIP status",
+        required=False,
+        min_value=0,
+        max_value=699,
+        widget=forms.NumberInput(attrs={"placeholder": "Any; 0: none"}),
+    )
     quality = _select("Quality", [ANY, *Quality.choices])
     recorded = forms.TypedChoiceField(
         label="Recording",
@@ -110,7 +117,7 @@ class SearchForm(forms.Form):
         # Named by words that Python keeps for itself.
         self.fields["from"] = Moment(label="From", required=False)
         self.fields["to"] = Moment(label="Until", required=False)
-        self.order_fields(["q", "match", "from", "to", "disposition", "cause", "quality"])
+        self.order_fields(["q", "match", "from", "to", "disposition", "cause", "status", "quality"])
         if not listens:
             del self.fields["recorded"]
         self.fields["account"].choices = [ANY, *accounts]  # type: ignore[attr-defined]
@@ -127,6 +134,7 @@ class SearchForm(forms.Form):
             exact=given.get("match") == "exact",
             since=given.get("from"),
             until=given.get("to"),
+            status=given.get("status"),
             weekday=given.get("weekday"),
             hour=given.get("hour"),
             recorded=given.get("recorded"),

@@ -31,5 +31,9 @@ _BY_STATUS: Final[Mapping[tuple[str, int], str]] = {
 
 def in_short(call: CDR) -> str:
     """Return why a call was not answered, such as "number not known"; else its end reason in words."""
-    by_status = None if call.answer_time else _BY_STATUS.get((call.hangup_cause, call.sip_status or 0))
-    return by_status or call.hangup_cause.replace("_", " ")
+    return in_words(call.hangup_cause, None if call.answer_time else call.sip_status)
+
+
+def in_words(cause: str, status: int | None) -> str:
+    """Return an end reason in words: more of them when the SIP status that the caller got is given."""
+    return _BY_STATUS.get((cause, status or 0)) or cause.replace("_", " ")

@@ -53,7 +53,9 @@ def roll_up_missing(*, using: str = DEFAULT_DB_ALIAS) -> list[date]:
     days = days_with_calls(using=using)
     if not days:
         return []
-    kept = set(_totals(using).filter(day__gte=days[0]).values_list("day", flat=True))
+    # Those that an earlier version kept lack the reasons.
+    current = _totals(using).filter(Q(sealed=True) | Q(figures__has_key="by_reason"))
+    kept = set(current.filter(day__gte=days[0]).values_list("day", flat=True))
     recent = localdate() - timedelta(days=LATE_DAYS)
     wanted = [day for day in days if day < localdate() and (day not in kept or day >= recent)]
     for day in wanted:

@@ -65,7 +65,7 @@ def _links(search: Search, page: Page, is_inside: bool) -> dict[str, Any]:
 def _needs_more_fields(search: Search) -> bool:
     return any(
         (search.cause, search.quality, search.route, search.node, search.account, search.exact)
-    ) or any(value is not None for value in (search.weekday, search.hour, search.recorded))
+    ) or any(value is not None for value in (search.status, search.weekday, search.hour, search.recorded))
 
 
 def chips(search: Search, form: SearchForm) -> Iterator[dict[str, str]]:
@@ -74,6 +74,7 @@ def chips(search: Search, form: SearchForm) -> Iterator[dict[str, str]]:
         "text": f"“{search.text}”" if not search.exact else f"is exactly “{search.text}”",
         "since": f"from {_moment(search.since)}",
         "until": f"until {_moment(search.until)}",
+        "status": f"SIP {search.status}" if search.status else "no SIP status",
         "weekday": "" if search.weekday is None else f"on a {WEEKDAYS[search.weekday]}",
         "hour": "" if search.hour is None else f"{search.hour:02}:00–{search.hour:02}:59",
         **{name: _chosen(form, name) for name in ("disposition", "cause", "quality", "account")},

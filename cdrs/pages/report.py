@@ -21,10 +21,11 @@ from cdrs.aggregate import midnight, of_accounts, peaks, started_in
 from cdrs.choices import Disposition, Quality
 from cdrs.drawing import Bar, bars, heat_step
 from cdrs.figures import HOURS, Figures
-from cdrs.forms import ANY, CAUSES, FIRST_DAY, LAST_DAY, WEEKDAYS
+from cdrs.forms import ANY, FIRST_DAY, LAST_DAY, WEEKDAYS
 from cdrs.models import CDR
 from cdrs.pages.reader import Reader
 from cdrs.presentation import TONE_OF_DISPOSITION, TONE_OF_QUALITY, list_url, with_query
+from cdrs.reasons import in_words
 from cdrs.rollup import figures_of
 from cdrs.search import Search
 from cdrs.story import clock
@@ -35,6 +36,8 @@ DEFAULT_DAYS: Final = 7
 PERIODS: Final = (("Today", 1), ("7 days", 7), ("30 days", 30), ("90 days", 90), ("Year", 365))
 PEAK_OF_TODAY_UP_TO: Final = 20_000
 """Most calls of today that are read for the most calls at once."""
+FIRST_FAILURE: Final = 300
+"""The lowest SIP status of a call that was not answered."""
 _ORDINARY_ENDS: Final = frozenset({"normal", "transfer"})
 
 
@@ -236,10 +239,15 @@ def _heat(found: dict[date, Figures], search: Search) -> list[dict[str, Any]]:
 
 
 def _causes(total: Figures, search: Search) -> Iterator[Share]:
-    names = dict(CAUSES)
-    failures = Counter({cause: n for cause, n in total.by_cause.items() if cause not in _ORDINARY_ENDS})
-    for cause, calls in failures.most_common():
-        yield _share(names.get(cause, cause), calls, total.calls, list_url(search.but(cause=cause)), "bad")
+    failures = Counter(
+        {reason: calls for reason, calls in total.reasons.items() if reason[0] not in _ORDINARY_ENDS}
+    )
+    for (cause, status), calls in failures.most_common():
+        words = in_words(cause, status)
+        name = f"{words[:1].upper()}{words[1:]}"
+        if status is not None and status >= FIRST_FAILURE:
+            name = f"{name} (SIP {status})"
+        yield _share(name, calls, total.calls, list_url(search.but(cause=cause, status=status or 0)), "bad")
 
 
 def _results(total: Figures, search: Search) -> Iterator[Share]:

@@ -33,7 +33,7 @@ _PARAMETERS: Final = {
     "q": "text",
     "from": "since",
     "to": "until",
-    **{name: name for name in (*COLUMNS, "quality", "account", "weekday", "hour", "recorded")},
+    **{name: name for name in (*COLUMNS, "status", "quality", "account", "weekday", "hour", "recorded")},
 }
 
 
@@ -51,6 +51,8 @@ class Search:
     """Calls that started before then."""
     disposition: str = ""
     cause: str = ""
+    status: int | None = None
+    """Final SIP status that the caller got; 0: none."""
     route: str = ""
     """Id of the dialplan's route."""
     node: str = ""
@@ -105,6 +107,8 @@ class Search:
         found = {
             name: Q(**{column: value}) for name, column in COLUMNS.items() if (value := getattr(self, name))
         }
+        if self.status is not None:
+            found["status"] = Q(sip_status=self.status or None)
         if self.quality:
             found["quality"] = Quality(self.quality).condition
         if self.weekday is not None:

@@ -86,6 +86,30 @@ def test_every_figure_leads_to_the_calls_that_it_counts(
     assert listed(admin_client, link(report(admin_client), words)) == count
 
 
+@pytest.mark.parametrize(
+    ("words", "count"),
+    [
+        ("Number not known (SIP 404)", 1),
+        ("Not reachable (SIP 480)", 2),
+        ("Unavailable<", 1),
+        ("Error (SIP 502)", 1),
+        ("Media error<", 1),
+    ],
+)
+def test_each_reason_of_failure_stands_for_itself_in_words(
+    admin_client: Client, calls: None, words: str, count: int
+) -> None:
+    for status in (404, 480, 480):
+        make_call(disposition="FAILED", hangup_cause="unavailable", sip_status=status)
+    make_call(disposition="FAILED", hangup_cause="error", sip_status=502)
+    make_answered(hangup_cause="media_error", sip_status=200)
+    text = report(admin_client)
+    [line] = [line for line in re.findall(r"<li.*?</li>", text, re.DOTALL) if f">{words}" in line]
+    assert f'calls-count">{count} ' in line
+    url = unescape(re.findall('href="([^"]*)"', line)[0])
+    assert listed(admin_client, url) == count
+
+
 def test_one_day_is_shown_by_the_hour(admin_client: Client, calls: None) -> None:
     text = report(admin_client, **{"from": "2030-01-01", "to": "2030-01-01"})
     assert "Calls by hour" in text and listed(admin_client, link(text, "12:00–12:59: 3 calls")) == 3

@@ -193,3 +193,16 @@ def test_figures_of_a_later_version_are_read_as_far_as_they_are_known() -> None:
     figures = Figures(calls=3)
     figures.by_cause["busy"] = 2
     assert Figures.from_json({**figures.to_json(), "invented": 1}) == figures
+
+
+def test_a_day_that_an_earlier_version_kept_is_added_up_again() -> None:
+    long_ago = make_call(invite_time=NINE - timedelta(days=30), hangup_cause="busy", sip_status=486)
+    day = long_ago.invite_time.date()
+    rollup.roll_up(day)
+    for row in DailyRollup.objects.filter(day=day):
+        del row.figures["by_reason"]
+        row.save()
+    assert rollup.figures_of(day, day, None)[day].reasons == {("busy", None): 1}
+    assert day in rollup.roll_up_missing()
+    assert rollup.figures_of(day, day, None)[day].reasons == {("busy", 486): 1}
+    assert day not in rollup.roll_up_missing()
