@@ -191,7 +191,7 @@ class SignalingApp:
             self.dependencies.watch(NATS, self.nats.problem)
         if (redis := self.redis) is not None:
             self.dependencies.watch(
-                REDIS, lambda: None if redis.connected else f"{redis.address}: {redis.problem}"
+                REDIS, lambda: None if redis.problem is None else f"{redis.address}: {redis.problem}"
             )
         reconnect = Reconnect()
         self.location.on_change.append(reconnect.binding_changed)

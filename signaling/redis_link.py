@@ -5,8 +5,8 @@ Knows commands and replies, never what they mean. Runs on the event loop of SIP.
 never raises; `read` waits no longer than it is told; memory is bounded however long Redis is away; commands reach
 Redis in the order of their `write`, and those that were not confirmed are sent again, so they must be idempotent.
 
-What is lost in spite of that (Redis came back empty, or the queue overflowed) is for the owners of the data to write
-anew, in pieces, when `on_connect` tells them.
+What is lost in spite of that (Redis came back empty, or took no writes for a while, or the queue overflowed) is for the
+owners of the data to write anew, in pieces, when `on_connect` tells them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,13 @@ import structlog
 from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import DataError, RedisError, ResponseError
+from redis.exceptions import (
+    DataError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
 
 from signaling.shared.config import RedisConfig
 
@@ -43,6 +49,8 @@ PING_S = 1.0
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.1, 2.0
 STOP_S = 0.5
 """Longest time that `stop` waits for what is queued, and `start` for the first connection."""
+SETTLED_S = 2.5
+"""A server whose memory is full takes deletions: it is well when what is written every second was not refused for so long."""
 BATCH = 256
 MAX_QUEUED = 20_000
 MAX_QUEUED_BYTES = 16 * 1024 * 1024
@@ -109,12 +117,15 @@ class RedisLink:
         self._away_since: float | None = None
         self._retry_s = FIRST_RETRY_S
         self._refusing = False
+        self._takes_no_writes = False
+        self._refused_at = 0.0
         self.connected = False
         """Whether the last batch was answered."""
         self.problem: str | None = "not connected yet"
-        """Why it is away, None while it is there."""
+        """Why it is away or takes no writes, None while all is well."""
         self.on_connect: list[Callable[[], None]] = []
-        """Called after each connection, the first one too: Redis may be empty. Large state goes out in pieces."""
+        """Called after each connection, the first one too, and when writes are taken again: Redis may be empty. Large state
+        goes out in pieces."""
         self.dropped = 0
         """Commands that were dropped because too many waited."""
         self.refused = 0
@@ -288,11 +299,21 @@ class RedisLink:
             except ResponseError as error:
                 self._refuse(error)
         self.written += count
-        if count and refused == self.refused:
+        if not count or refused != self.refused:
+            return
+        if not self._takes_no_writes:
             self._refusing = False
+        elif asyncio.get_running_loop().time() - self._refused_at > SETTLED_S:
+            self._refusing = self._takes_no_writes = False
+            self.problem = None
+            log.info("redis.takes_writes", address=self.address)
+            self._tell_owners()
 
     def _refuse(self, error: ResponseError) -> None:
         self.refused += 1
+        if _is_of_all_writes(error):
+            self._takes_no_writes, self.problem = True, str(error)
+            self._refused_at = asyncio.get_running_loop().time()
         if not self._refusing:
             self._refusing = True
             log.warning("redis.refused", address=self.address, error=str(error))
@@ -303,13 +324,17 @@ class RedisLink:
         log.info("redis.connected", address=self.address, away_s=round(away_s, 1))
         self.connected, self.problem = True, None
         self._away_since, self._retry_s = None, FIRST_RETRY_S
+        self._takes_no_writes = False
         self._tried.set()
+        self._tell_owners()
+        self._due.set()
+
+    def _tell_owners(self) -> None:
         for callback in list(self.on_connect):
             try:
                 callback()
             except Exception:
                 log.exception("redis.owner_failed")
-        self._due.set()
 
     def _lost(self, error: BaseException) -> None:
         self.connected = False
@@ -323,3 +348,10 @@ class RedisLink:
             self.outages += 1
             log.warning("redis.away", address=self.address, error=why)
         self._tried.set()
+
+
+def _is_of_all_writes(error: ResponseError) -> bool:
+    """Whether no write would be taken: memory or disk is full, or another server is the one to write to."""
+    return isinstance(error, OutOfMemoryError | ReadOnlyError) or str(error).startswith(
+        ("MISCONF", "NOREPLICAS")
+    )

@@ -64,6 +64,42 @@ async def test_a_refused_command_is_counted_and_harms_no_other(link):
         assert await link.read(("GET", "other"), timeout_s=READ_S) == [b"y"]
     assert link.refused == 3
     assert [line["event"] for line in logs] == ["redis.refused"]
+    assert link.problem is None
+
+
+@pytest.mark.parametrize(
+    ("refuse", "accept"),
+    [
+        (
+            ["CONFIG SET maxmemory-policy noeviction", "CONFIG SET maxmemory 1"],
+            ["CONFIG SET maxmemory 128mb", "CONFIG SET maxmemory-policy allkeys-lru"],
+        ),
+        (["REPLICAOF 127.0.0.1 1"], ["REPLICAOF NO ONE"]),
+    ],
+)
+async def test_a_server_that_takes_no_writes_is_told_of_and_gets_all_when_it_takes_them(
+    link,
+    redis_server,  # noqa: F811
+    monkeypatch,
+    refuse,
+    accept,
+):
+    monkeypatch.setattr(redis_link, "SETTLED_S", 0.0)
+    link.on_connect.append(lambda: link.write(("SET", "state", "anew")))
+    client = redis_server.client()
+    with capture_logs() as logs:
+        for command in refuse:
+            client.execute_command(*command.split())
+        link.write(("SET", "lost", "x"))
+        await until(lambda: link.problem)
+        assert link.connected
+        assert await link.read(("GET", "lost"), timeout_s=READ_S) == [None]
+        for command in accept:
+            client.execute_command(*command.split())
+        link.write(("SET", "key", "y"))
+        await until(lambda: client.get("state") == "anew")
+    assert link.problem is None
+    assert [line["event"] for line in logs] == ["redis.refused", "redis.takes_writes"]
 
 
 async def test_a_command_that_cannot_be_said_is_dropped(link):
