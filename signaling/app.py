@@ -28,7 +28,7 @@ from signaling.changes import Changes
 from signaling.config import SignalingConfig
 from signaling.configuration import BANS
 from signaling.configuration_orm import OrmSource
-from signaling.dependencies import CDR_DELIVERY, DATABASE, NATS, REDIS, Dependencies
+from signaling.dependencies import CDR_DELIVERY, DATABASE, NATS, REDIS, TLS_CERTIFICATE, Dependencies
 from signaling.directory import Directory
 from signaling.drain import DrainController
 from signaling.drain.commands import offer_drains
@@ -78,6 +78,9 @@ class SignalingApp:
 
     Args:
         config: everything it can be told.
+
+    Raises:
+        CertificateError: TLS is configured with files that cannot be used.
     """
 
     def __init__(self, config: SignalingConfig) -> None:
@@ -193,6 +196,8 @@ class SignalingApp:
             self.dependencies.watch(
                 REDIS, lambda: None if redis.problem is None else f"{redis.address}: {redis.problem}"
             )
+        if (certificate := self.transport.certificate) is not None:
+            self.dependencies.watch(TLS_CERTIFICATE, lambda: certificate.problem)
         reconnect = Reconnect()
         self.location.on_change.append(reconnect.binding_changed)
         self.pick_up = PickUp(
@@ -249,7 +254,11 @@ class SignalingApp:
             pool=self.pool,
             bus=self.bus,
             calls=self.calls.calls,
-            chores=(guard.tidy, self.bans.keeper.expire),
+            chores=(
+                guard.tidy,
+                self.bans.keeper.expire,
+                *([] if certificate is None else [certificate.look]),
+            ),
         )
         self.directory.on_change.append(self._configuration_changed)
 
@@ -257,6 +266,11 @@ class SignalingApp:
     def address(self) -> tuple[str, int]:
         """Where SIP listens."""
         return self.transport.local
+
+    def reload(self) -> None:
+        """Read the certificate of TLS again."""
+        if self.transport.certificate is not None:
+            self.transport.certificate.reload()
 
     async def start(self) -> None:
         """Start everything; return when SIP is served.

@@ -12,6 +12,7 @@ from signaling.sip import Flow, SipUri, Via
 from signaling.transport.addresses import LOWEST_TARGET_PORT, parse_ip
 
 DEFAULT_SIP_PORT = 5060
+SECURE = "tls"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +78,9 @@ def _is_at(contact: SipUri, ip: str) -> bool:
 def _direct(contact: SipUri, flow: Flow) -> Flow | None:
     port = contact.port or DEFAULT_SIP_PORT
     transport = contact.transport or "udp"
+    if SECURE in (flow.transport, transport) or contact.scheme == "sips":
+        # No phone shows a certificate, so a new connection would lead to whoever is there; nothing goes there in clear.
+        return None
     if transport not in ("udp", "tcp") or port < LOWEST_TARGET_PORT or port == flow.local[1]:
         return None
     return Flow(transport, (flow.remote[0], port), flow.local, 0)

@@ -23,6 +23,7 @@ from signaling.sip.parser import ParseLimits
 from signaling.sip.session_headers import SessionPolicy
 from signaling.sip.timers import SipTimers
 from signaling.strangers import StrangerConfig
+from signaling.transport.certificate import TlsFiles
 from signaling.transport.config import TransportConfig
 
 
@@ -93,6 +94,11 @@ class SignalingConfig:
                 tcp_connect_timeout_s=settings.SIP_TCP_CONNECT_TIMEOUT_S,
                 udp_receive_buffer_bytes=settings.SIP_UDP_RECEIVE_BUFFER_BYTES,
                 dns_timeout_s=settings.DNS_TIMEOUT_S,
+                tls=TlsFiles.from_settings(settings),
+                tls_port=settings.SIP_TLS_PORT,
+                tls_handshake_s=settings.SIP_TLS_HANDSHAKE_S,
+                tls_handshakes_per_s=settings.SIP_TLS_HANDSHAKES_PER_SECOND,
+                tls_half_open_per_source=settings.SIP_TLS_HALF_OPEN_PER_SOURCE,
             ),
             timers=SipTimers(t1=settings.SIP_T1_S),
             endpoint=EndpointLimits(

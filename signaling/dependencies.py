@@ -14,6 +14,7 @@ DATABASE: Final = "database"
 NATS: Final = "nats"
 REDIS: Final = "redis"
 CDR_DELIVERY: Final = "cdr_delivery"
+TLS_CERTIFICATE: Final = "tls_certificate"
 
 Problem = Callable[[], str | None]
 """Returns one sentence on what is wrong, or None."""

@@ -186,10 +186,10 @@ class SipNode:
         self.endpoint.acknowledge(transaction, ack, flow, self.loop.time())
         self._flush_soon()
 
-    def contact(self, flow: Flow) -> NameAddr:
-        """Return the Contact of this node as seen by the peer of ``flow``."""
+    def contact(self, flow: Flow, *, secure: bool = False) -> NameAddr:
+        """Return the Contact of this node as seen by the peer of ``flow``; a sips URI when ``secure``."""
         host, port = self.transport.advertised(flow.remote[0], flow.transport)
-        return own_contact(host, port, flow.transport)
+        return own_contact(host, port, "sips" if secure else flow.transport)
 
     def flow_to_target(self, dialog: Dialog, flow: Flow) -> Flow:
         """Return the path of requests in a dialog whose peer is not behind NAT (RFC 3261 section 12.2.1.1).
@@ -199,6 +199,9 @@ class SipNode:
         """
         target = dialog.remote_target
         ip = parse_ip(target.host)
+        if flow.reliable and not dialog.route_set:
+            # Its connection is opened again if it is lost: nothing but this end keeps it open in a long call.
+            return flow._replace(connection=0)
         if ip is None or dialog.route_set or flow.reliable or (target.transport or "udp") != "udp":
             return flow
         found = Target("udp", str(ip), target.port or DEFAULT_PORT)
@@ -339,8 +342,13 @@ class SipNode:
 
 @lru_cache(maxsize=64)
 def own_contact(host: str, port: int, transport: str) -> NameAddr:
-    """Return the Contact of a node with this address; its peers know it under few."""
+    """Return the Contact of a node with this address; its peers know it under few.
+
+    ``transport`` is "sips" for a sips URI, which says all there is to say (RFC 3261 section 26.2.2).
+    """
     host = f"[{host}]" if ":" in host else host
+    if transport == "sips":
+        return NameAddr(uri=SipUri(scheme="sips", host=host, port=port))
     params = () if transport == "udp" else (("transport", transport),)
     return NameAddr(uri=SipUri(host=host, port=port, params=params))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 
 from signaling.authentication import Authenticated, Authenticator
+from signaling.binding import SECURE
 from signaling.calls import failures
 from signaling.calls.failures import CallFailure
 from signaling.calls.manager import CallManager
@@ -73,7 +74,11 @@ class Reception:
     def on_register(self, event: RequestReceived) -> None:
         """Authenticate and register."""
         caller = self._authenticate(event, proxy=False)
-        if caller is not None:
+        if caller is None:
+            return
+        if not_served(event):
+            self._node.respond_stateless(event, event.request.response(416))
+        else:
             response = self._registrar.handle(
                 event.request, event.flow, caller.user, caller.account, self._node.loop.time(), time.time()
             )
@@ -118,6 +123,8 @@ class Reception:
     def _unusable(self, event: RequestReceived) -> SipResponse | None:
         """Return the response to an INVITE that cannot become a call, or None."""
         request = event.request
+        if not_served(event):
+            return request.response(416)
         refusal = refusal_of_extension(request, self._node.sessions)
         if refusal is not None:
             return refusal
@@ -157,6 +164,12 @@ class Reception:
                 sdp=leg.offer,
                 refusal=refusal or (failures.NO_ROUTE if route is None else None),
                 max_forwards=(DEFAULT_MAX_FORWARDS if hops is None else hops) - 1,
+                secure=request.uri.scheme == "sips",
             ),
         )
         leg.listen(call.on_leg_event)
+
+
+def not_served(event: RequestReceived) -> bool:
+    """Whether a request asks for a sips URI where there is none: on any transport but TLS (RFC 3261 section 21.4.14)."""
+    return event.request.uri.scheme == "sips" and event.flow.transport != SECURE

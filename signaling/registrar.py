@@ -7,6 +7,7 @@ everything it asks for or nothing; an AOR never has more than `max_bindings`. De
 * One binding too many replaces the one that was refreshed longest ago: phones that restart with a new port each
   time would else shut their owner out for an hour.
 * A request whose CSeq is not above that of its own Call-ID is refused with 400, the bindings untouched.
+* A sips contact is bound only when the Request-URI is sips too and the request came over TLS (RFC 5630 section 5.2).
 * A time above the maximum is cut to it; a malformed one counts as the default (10.2.1.1).
 """
 
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Any, NamedTuple, Protocol
 
-from signaling.binding import Binding, flow_to_contact
+from signaling.binding import SECURE, Binding, flow_to_contact
 from signaling.directory import AccountInfo, UserInfo
 from signaling.location import Location
 from signaling.sip import STAR, Flow, NameAddr, RemoteProtocolError, SipRequest, SipResponse
@@ -120,7 +121,7 @@ class Registrar:
                 self._remove_all(request, known)
                 gone = None
             else:
-                wishes = self._wishes(request, known)
+                wishes = self._wishes(request, flow, known)
                 self._apply(wishes, known, _Registration(request, flow, user, account, now, wall))
                 gone = [wish.text for wish in wishes if wish.expires_s == 0]
             if self._other_nodes is not None and gone != []:
@@ -145,7 +146,7 @@ class Registrar:
         for binding in known:
             self._location.remove(binding)
 
-    def _wishes(self, request: SipRequest, known: list[Binding]) -> list[_Wish]:
+    def _wishes(self, request: SipRequest, flow: Flow, known: list[Binding]) -> list[_Wish]:
         """Return what is asked, the last mention of a contact only, having checked all of it."""
         wishes: dict[str, _Wish] = {}
         for contact in request.contacts:
@@ -153,6 +154,10 @@ class Registrar:
             text = str(contact.uri)
             if contact.uri.scheme not in ("sip", "sips") or len(text) > MAX_CONTACT_CHARS:
                 raise _Refusal(request.response(400, "Contact Cannot Be Used"))
+            if contact.uri.scheme == "sips" and not (
+                request.uri.scheme == "sips" and flow.transport == SECURE
+            ):
+                raise _Refusal(request.response(400, "SIPS Contact Needs SIPS And TLS"))
             _q(contact)
             wishes[text] = _Wish(
                 contact, text, self._expires_s(request, contact), _find(contact, text, known)

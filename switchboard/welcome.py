@@ -57,6 +57,9 @@ def tables(demo: Demo | None) -> list[Table]:
         password = demo.people.admin_password or NOT_KNOWN
         places.add_row("Login", f"{demo.people.admin_username}   password: {password}")
     places.add_row("SIP server", "  or  ".join(sip) + "   (UDP and TCP)")
+    if settings.SIP_TLS_CERT:
+        encrypted = [f"{host}:{settings.SIP_TLS_PORT}" for host in shown_hosts(settings.SIP_BIND)]
+        places.add_row("SIP server, TLS", "  or  ".join(encrypted))
     places.add_row("SIP domain", settings.DEFAULT_DOMAIN)
     api = [f"http://{host}:{settings.API_PORT}/api/v1/" for host in shown_hosts(settings.API_BIND)]
     places.add_row("Live REST", "  or  ".join(api))

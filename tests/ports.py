@@ -32,7 +32,7 @@ class PortBlock:
 
     def __init__(self) -> None:
         self._lock, self.base = _own_a_block()
-        self.sip, self.grpc, self.api, self.ui, self.cdr_metrics = range(self.base, self.base + 5)
+        self.sip, self.grpc, self.api, self.ui, self.cdr_metrics, self.tls = range(self.base, self.base + 6)
         self.rtp_min = self.base + SERVER_PORTS
         self.rtp_max = self.rtp_min + RTP_PORTS - 1
         self._clients = itertools.cycle(range(self.rtp_max + 1, self.base + BLOCK_SIZE - 10, 10))

@@ -10,6 +10,7 @@ import hashlib
 import re
 import secrets
 import socket
+import ssl
 import time
 from dataclasses import dataclass
 from types import TracebackType
@@ -70,17 +71,27 @@ def tag_of(value: str) -> str:
 
 
 class Peer:
-    """One socket that speaks SIP to the server; UDP unless ``tcp``."""
+    """One socket that speaks SIP to the server; UDP unless ``tcp`` or ``tls``, which checks the server's certificate."""
 
     def __init__(
-        self, server: tuple[str, int], *, ip: str = "127.0.0.1", port: int = 0, tcp: bool = False
+        self,
+        server: tuple[str, int],
+        *,
+        ip: str = "127.0.0.1",
+        port: int = 0,
+        tcp: bool = False,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         family = socket.AF_INET6 if ":" in ip else socket.AF_INET
-        self.socket = socket.socket(family, socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM)
+        stream = tcp or tls is not None
+        self.socket = socket.socket(family, socket.SOCK_STREAM if stream else socket.SOCK_DGRAM)
         self.socket.bind((ip, port))
         self.socket.settimeout(2.0)
         self.socket.connect(server)
         self.transport = "TCP" if tcp else "UDP"
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_hostname=server[0])
+            self.transport = "TLS"
         self.ip, self.port = self.socket.getsockname()[:2]
         self.host = f"[{self.ip}]" if ":" in self.ip else self.ip
         self.call_id = f"{secrets.token_hex(8)}@{self.ip}"

@@ -160,6 +160,7 @@ class Stack:
             "AUDIO_PATH": str(self.audio),
             "BIND": "127.0.0.1",
             "PORT": str(ports.sip),
+            "SIP_TLS_PORT": str(ports.tls),
             "API_PORT": str(ports.api),
             "UI_PORT": str(ports.ui),
             "GRPC_PORT": str(ports.grpc),

@@ -73,7 +73,8 @@ def context(request: HttpRequest, user: User) -> dict[str, Any]:
             "link_is_plain": link.startswith("http:"),
             "link_only_here": is_loopback(urlsplit(link).hostname or ""),
             "linphone_qr": qr_svg(link, "QR code for Linphone"),
-            "wave_qr": qr_svg(wave_xml(phone), "QR code for Grandstream Wave"),
+            # Its form has no place for the transport, and the phone would come in the clear.
+            "wave_qr": "" if phone.is_encrypted else qr_svg(wave_xml(phone), "QR code for Grandstream Wave"),
         }
     return shown
 

@@ -41,6 +41,11 @@ class PhoneSettings:
         return f"{self.host}:{self.port}"
 
     @property
+    def is_encrypted(self) -> bool:
+        """Whether the phone is to speak TLS."""
+        return self.transport == "tls"
+
+    @property
     def proxy_uri(self) -> str:
         """The server as an outbound proxy."""
         return f"sip:{self.server};transport={self.transport}"
@@ -84,7 +89,7 @@ def rows_for_all(phone: PhoneSettings) -> Rows:
         ("Display name", phone.display_name or phone.username),
         ("Domain (registrar, SIP server)", phone.domain),
         ("Outbound proxy", phone.server),
-        ("Transport", "UDP or TCP"),
+        ("Transport", "TLS" if phone.is_encrypted else "UDP or TCP"),
         ("Address of record", phone.aor),
     )
 

@@ -23,12 +23,14 @@ def phone_settings(request: HttpRequest, user: User, password: str = "") -> Phon
         domain=user.account.domain,
         host=host,
         port=port,
+        transport=settings.PHONE_TRANSPORT,
         password=password,
     )
 
 
 def _server(request: HttpRequest) -> tuple[str, int]:
+    usual = settings.SIP_TLS_PORT if settings.PHONE_TRANSPORT == "tls" else settings.SIP_PORT
     if settings.PHONE_SERVER:
         host, port = split_server(settings.PHONE_SERVER)
-        return host, port or settings.SIP_PORT
-    return bracketed(settings.ADVERTISE) or split_server(request.get_host())[0], settings.SIP_PORT
+        return host, port or usual
+    return bracketed(settings.ADVERTISE) or split_server(request.get_host())[0], usual

@@ -84,7 +84,7 @@ class DialParams(Strict):
 
     target: Annotated[str, AfterValidator(_target)] = Field(
         max_length=MAX_TEXT_LENGTH,
-        description="user/NAME or sip:USER@HOST[:PORT][;transport=udp|tcp]. Variables are allowed in the name.",
+        description="user/NAME or sip:USER@HOST[:PORT][;transport=udp|tcp|tls]. Variables are allowed in the name.",
         examples=["user/${destination}", "sip:100@192.0.2.10:5060"],
     )
     timeout: int = Field(

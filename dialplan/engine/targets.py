@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dial targets: ``user/1001`` and ``sip:user@host[:port][;transport=udp|tcp]``.
+"""Dial targets: ``user/1001`` and ``sip:user@host[:port][;transport=udp|tcp|tls]``.
 
 Only the user's name may hold variables. A caller chooses the number and so the value of ``${destination}``; if that
 could reach the host part, every caller could send requests to any address.
@@ -17,7 +17,7 @@ from dialplan.engine.variables import CallFacts, Template
 
 MAX_USER_LENGTH = 128
 MAX_HOST_LENGTH = 253
-TRANSPORTS = ("udp", "tcp")
+TRANSPORTS = ("udp", "tcp", "tls")
 ACCEPTED = "a target is user/NAME or sip:USER@HOST[:PORT]"
 
 _HOST = re.compile(
@@ -48,7 +48,7 @@ class SipTarget:
     port: int | None
     """None when the target names none: the port then comes from DNS (RFC 3263) or is 5060."""
     transport: str | None
-    """``udp``, ``tcp`` or None."""
+    """``udp``, ``tcp``, ``tls`` or None."""
 
     def __str__(self) -> str:
         port = "" if self.port is None else f":{self.port}"

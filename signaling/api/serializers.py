@@ -188,7 +188,9 @@ class HealthProblemSerializer(Described):
 class DegradationSerializer(Described):
     """A service that is away, without which the node goes on taking calls."""
 
-    service = serializers.CharField(help_text="Which one: database, nats, redis, cdr_delivery.")
+    service = serializers.CharField(
+        help_text="Which one: database, nats, redis, cdr_delivery, tls_certificate."
+    )
     state = serializers.ChoiceField(choices=("away",))
     detail = serializers.CharField(help_text="Where it should be, and what is wrong.")
 

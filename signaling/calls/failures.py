@@ -24,6 +24,8 @@ class CallFailure:
     """ITU-T Q.850 cause, sent in the Reason header (RFC 3326)."""
     retry_after_s: int = 0
     """Retry-After for the caller, in seconds; 0 sends none."""
+    warning: str = ""
+    """Warning for the caller (RFC 3261 section 20.43); empty sends none."""
 
     @property
     def by_callee(self) -> bool:
@@ -35,6 +37,14 @@ BUSY = CallFailure(486, "Busy Here", EndReason.BUSY, 17)
 REJECTED = CallFailure(603, "Decline", EndReason.REJECTED, 21)
 NO_ANSWER = CallFailure(480, "No Answer", EndReason.NO_ANSWER, 19)
 NOT_REGISTERED = CallFailure(480, "Temporarily Unavailable", EndReason.UNAVAILABLE, 20)
+NOT_ENCRYPTED = CallFailure(
+    480,
+    "Temporarily Unavailable",
+    EndReason.UNAVAILABLE,
+    20,
+    warning='380 switchboard "SIPS Not Allowed"',
+)
+"""Somebody dialled a sips URI, and the callee is reached in the clear alone (RFC 5630 section 5.3)."""
 UNREACHABLE = CallFailure(408, "Request Timeout", EndReason.UNAVAILABLE, 18)
 NO_ROUTE = CallFailure(404, "Not Found", EndReason.UNAVAILABLE, 1)
 NO_SUCH_USER = CallFailure(404, "User Not Found", EndReason.UNAVAILABLE, 1)

@@ -51,6 +51,8 @@ class CallRequest:
     """Hops left for legs made by this call."""
     origin: Literal["phone", "api"] = "phone"
     """Who began it: a phone by its INVITE, or a program through the API."""
+    secure: bool = False
+    """Whether the signalling to the callee must be encrypted: the caller dialled a sips URI."""
 
     @property
     def facts(self) -> CallFacts:

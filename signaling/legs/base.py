@@ -98,6 +98,12 @@ class LegBase(ABC):
             dialog.remote_uri if outbound else dialog.local_uri,
         )
 
+    @property
+    def is_secure(self) -> bool:
+        """Whether the dialog was begun with a sips URI, so that nothing of it may go in the clear."""
+        contact = None if self.dialog is None else self.dialog.local_contact
+        return contact is not None and contact.uri.scheme == "sips"
+
     # --- For the call -------------------------------------------------------------------------------------------
 
     def send(self, event: LegEvent) -> None:
@@ -172,8 +178,15 @@ class LegBase(ABC):
             self._report(self, event)
 
     def _source_is_trusted(self, event: RequestReceived) -> bool:
-        """Whether a request may act on this dialog: it comes from where the dialog lives, or proves who it is."""
-        if event.flow.remote[0] in self.trusted_hosts:
+        """Whether a request may act on this dialog: it comes from where the dialog lives, or proves who it is.
+
+        A dialog that lives on TLS does not leave it for an address that anybody can write into a datagram.
+        """
+        in_the_clear = self.flow is not None and self.flow.transport == "tls" != event.flow.transport
+        if in_the_clear and self.is_secure:
+            self.node.respond_stateless(event, event.request.response(403, "This Dialog Is Encrypted"))
+            return False
+        if event.flow.remote[0] in self.trusted_hosts and not in_the_clear:
             self._follow(event.flow)
             return True
         refusal = event.request.response(403) if self.reauthenticate is None else self.reauthenticate(event)
@@ -230,7 +243,7 @@ class LegBase(ABC):
 
     def _with_contact(self, response: SipResponse) -> SipResponse:
         if self.flow is not None:
-            response.headers.set("Contact", str(self.node.contact(self.flow)))
+            response.headers.set("Contact", str(self.node.contact(self.flow, secure=self.is_secure)))
         response.headers.set("Allow", ALLOW)
         if self.node.sessions.is_on:
             response.headers.set("Supported", TIMER)

@@ -83,7 +83,7 @@ class CalleeLeg(DialogLeg):
                     ("To", str(to)),
                     ("Call-ID", call_id),
                     ("CSeq", "1 INVITE"),
-                    ("Contact", str(node.contact(flow))),
+                    ("Contact", str(node.contact(flow, secure=uri.scheme == "sips"))),
                     ("Allow", ALLOW),
                     *node.session_headers,
                     ("Content-Type", SDP),

@@ -38,9 +38,8 @@ class CallerLeg(DialogLeg):
         self.remote_ip = event.flow.remote[0]
         event.transaction.user = self
         node.respond(event.transaction, event.request.response(100))
-        self._enter_dialog(
-            Dialog.from_uas(event.request, self._local_tag, node.contact(event.flow), event.flow), event.flow
-        )
+        contact = node.contact(event.flow, secure=wants_sips(event.request))
+        self._enter_dialog(Dialog.from_uas(event.request, self._local_tag, contact, event.flow), event.flow)
 
     @property
     def offer(self) -> str:
@@ -145,6 +144,8 @@ class CallerLeg(DialogLeg):
     def _respond_failure(self, failure: CallFailure) -> None:
         response: SipResponse = self._invite.response(failure.status, failure.phrase, to_tag=self._local_tag)
         response.headers.set("Reason", reason_header(failure.q850))
+        if failure.warning:
+            response.headers.set("Warning", failure.warning)
         if failure.retry_after_s:
             response.headers.set("Retry-After", str(failure.retry_after_s))
         if failure.status == 405:
@@ -159,3 +160,13 @@ class CallerLeg(DialogLeg):
         Fail: _fail,
         HangUp: _hang_up_caller,
     }
+
+
+def wants_sips(request: SipRequest) -> bool:
+    """Whether an INVITE makes a dialog whose Contacts are sips URIs (RFC 3261 section 12.1.1)."""
+    if request.uri.scheme == "sips":
+        return True
+    routes, contacts = request.record_routes, request.contacts
+    if routes:
+        return routes[0].uri.scheme == "sips"
+    return not isinstance(contacts, str) and bool(contacts) and contacts[0].uri.scheme == "sips"

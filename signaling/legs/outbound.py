@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from dialplan.engine import SipTarget, UserTarget
+from signaling.binding import SECURE
 from signaling.calls import failures
 from signaling.calls.leg import Leg, LegCallback
 from signaling.calls.ports import CallRequest, Destination
@@ -62,11 +63,20 @@ class Outbound:
         """Return the phones to ring in parallel.
 
         Raises:
-            TargetFailed: no such user, no phone of it is registered, or the address may not be called.
+            TargetFailed: no such user, no phone of it is registered, the address may not be called, or all of it
+                is reached in the clear alone while the caller wants better.
         """
         if isinstance(target, UserTarget):
-            return await self._phones_of(target.name, request)
-        return [await self._address(target, request)]
+            found = await self._phones_of(target.name, request)
+        else:
+            found = [await self._address(target, request)]
+        if request.secure:
+            # How a phone is reached counts, not how it spells its Contact: the path is what the caller relies on.
+            user = found[0].user
+            found = [each for each in found if each.address.flow.transport == SECURE]
+            if not found:
+                raise TargetFailed(failures.NOT_ENCRYPTED, user)
+        return found
 
     def make_leg(
         self, destination: Destination, request: CallRequest, sdp: str, on_event: LegCallback
@@ -77,7 +87,7 @@ class Outbound:
         return CalleeLeg(
             self._node,
             on_event,
-            uri=address.uri,
+            uri=request_uri(address.uri, secure=request.secure),
             flow=address.flow,
             from_=NameAddr(display_name=request.caller.display_name, uri=caller),
             to=NameAddr(display_name="", uri=callee),
@@ -102,7 +112,7 @@ class Outbound:
         return CalleeLeg(
             self._node,
             on_event,
-            uri=address.uri,
+            uri=request_uri(address.uri, secure=False),
             flow=address.flow,
             from_=NameAddr(display_name=name, uri=callee),
             to=NameAddr(display_name=request.caller.display_name, uri=caller),
@@ -149,6 +159,8 @@ class Outbound:
     async def _address(self, target: SipTarget, request: CallRequest) -> Destination:
         params = () if target.transport is None else (("transport", target.transport),)
         uri = SipUri(scheme="sip", user=target.user, host=target.host, port=target.port, params=params)
+        if request.secure and target.transport == SECURE:
+            uri = uri.replace(scheme="sips", params=())
         try:
             found = (await self._node.transport.resolve(uri))[0]
             self._node.transport.check_target(found, peer_ip=request.caller_ip)
@@ -158,6 +170,11 @@ class Outbound:
             raise TargetFailed(failures.BAD_TARGET) from error
         flow = self._node.transport.flow_to(found)
         return Destination(address=PhoneAddress(uri, flow), remote_ip=found.ip, user=None)
+
+
+def request_uri(contact: SipUri, *, secure: bool) -> SipUri:
+    """Return the Request-URI for a contact: what began with sip does not become sips on the way (RFC 5630 section 5.3)."""
+    return contact if secure or contact.scheme != "sips" else contact.replace(scheme="sip")
 
 
 def _parties(request: CallRequest) -> tuple[SipUri, SipUri]:

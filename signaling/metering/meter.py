@@ -136,6 +136,7 @@ class SignalingMeter:
             "switchboard_dependency_up": self._dependencies(),
             **self._events(),
             **self._lag.read(),
+            **self._connections(),
             **self._media(),
             **self._shared(),
         }
@@ -143,6 +144,22 @@ class SignalingMeter:
     def answer(self, arguments: object) -> dict[str, Any]:
         """Return the figures for another process: ``pid`` of this one, and ``readings`` as plain lists."""
         return {"pid": os.getpid(), "readings": to_plain(self.read())}
+
+    def _connections(self) -> Readings:
+        transport = self._node.transport
+        certificate = transport.certificate
+        expiry: dict[tuple[str, ...], float] = (
+            {} if certificate is None else {(): certificate.identity.not_after}
+        )
+        return {
+            "switchboard_sip_connections": {
+                (kind,): count for kind, count in transport.connections_by_transport.items()
+            },
+            "switchboard_tls_handshakes_total": {
+                (outcome,): count for outcome, count in transport.handshakes.items()
+            },
+            "switchboard_tls_certificate_expiry_seconds": expiry,
+        }
 
     def _events(self) -> Readings:
         publisher = self._publisher

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from signaling.binding import flow_without_connection
+from signaling.binding import SECURE, flow_without_connection
 from signaling.legs.resumed import ResumedLeg
 from signaling.location import Binding, BindingEvent
 from signaling.sip import Flow, SipUri
@@ -30,6 +30,9 @@ def flow_after_restart(flow: Flow, target: SipUri) -> Flow:
     """
     if not flow.reliable:
         return flow
+    if flow.host:
+        # A server whose certificate names it: this end opens the connection, then and now.
+        return flow._replace(connection=0)
     return flow_without_connection(target, flow) or flow._replace(connection=LOST)
 
 
@@ -51,10 +54,15 @@ class Reconnect:
         legs = self._waiting.get(binding.user_id)
         if legs is None or event not in _NEWS or not binding.flow.connection:
             return
-        here = [leg for leg in legs if leg.remote_ip == binding.flow.remote[0]]
+        here = [leg for leg in legs if leg.remote_ip == binding.flow.remote[0] and _keeps(leg, binding)]
         same = [leg for leg in here if leg.dialog is not None and leg.dialog.remote_target == binding.contact]
         for leg in same or here:
             must_answer = legs.pop(leg)
             leg.reconnected(binding.flow)
             leg.probe(must_answer)
         self._waiting[binding.user_id] = {leg: ask for leg, ask in legs.items() if not leg.is_done}
+
+
+def _keeps(leg: ResumedLeg, binding: Binding) -> bool:
+    """Whether a leg that was encrypted stays so by the path of a binding."""
+    return leg.flow is None or leg.flow.transport != SECURE or binding.flow.transport == SECURE

@@ -190,6 +190,7 @@ class PickUp:
             refusal=None,
             max_forwards=int(state["hops"]),
             origin=state["origin"],
+            secure=bool(state.get("secure")),
         )
 
     def _media_maker(self, kept: State, request: CallRequest) -> Callable[[Call], CallMedia]:
@@ -229,9 +230,9 @@ def holds(call: Call) -> Callable[[], bool]:
 
 
 def _leg(node: SipNode, label: str, kept: Any) -> ResumedLeg:
-    transport, remote, local, connection = kept["flow"]
+    transport, remote, local, connection, *host = kept["flow"]
     target = SipUri.parse(kept["target"])
-    flow = flow_after_restart(Flow(transport, tuple(remote), tuple(local), connection), target)
+    flow = flow_after_restart(Flow(transport, tuple(remote), tuple(local), connection, *host), target)
     call_id, local_tag, remote_tag = kept["id"]
     dialog = Dialog(
         DialogId(call_id, local_tag, remote_tag),

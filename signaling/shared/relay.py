@@ -110,8 +110,10 @@ class Relay:
 
     def _flow_of(self, user_id: str, request: SipRequest) -> Flow | None:
         contact = str(request.uri)
+        # A phone with a sips contact is asked for by its sip form, see `legs.outbound.request_uri`.
+        wanted = (contact, contact.replace("sip:", "sips:", 1))
         for binding in self._location.bindings(user_id, self._now()):
-            if binding.contact_text == contact:
+            if binding.contact_text in wanted:
                 return binding.flow
         return None
 

@@ -22,6 +22,8 @@ class Flow(NamedTuple):
     """Address and port of this end, the address without brackets."""
     connection: int = 0
     """Number of the connection; 0 for datagrams and for "open one to `remote` when needed"."""
+    host: str = ""
+    """Whom the peer's certificate must name when a TLS connection is opened; empty: the address of `remote`."""
 
     @property
     def reliable(self) -> bool:

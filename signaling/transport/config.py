@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from signaling.sip.parser import ParseLimits
+from signaling.transport.certificate import TlsFiles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,16 @@ class TransportConfig:
     """A peer that leaves more than this unread is closed."""
     tcp_connect_timeout_s: float = 5.0
     """Time to open a connection; well below timer B, so that the call can try the next target."""
+    tls: TlsFiles | None = None
+    """The certificate of SIP over TLS; None: it is not served."""
+    tls_port: int = 5061
+    """Port of TLS; 0 takes a free one (tests). The limits on TCP connections count for those of TLS once more."""
+    tls_handshake_s: float = 5.0
+    """A handshake must be done within this time."""
+    tls_handshakes_per_s: int = 200
+    """Most handshakes begun in a second, each up to a millisecond of the loop; the others wait their turn."""
+    tls_half_open_per_source: int = 100
+    """Most handshakes at once with one address (with one /64 with IPv6)."""
     dns_timeout_s: float = 3.0
     """Time for all DNS queries of one name together."""
     dns_cache_entries: int = 1024

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One TCP connection: bytes in, whole messages out, and the bound on what its peer leaves unread.
 
-Knows framing and nothing else of SIP; `tcp` owns all connections and their limits. Invariant: after `closed` is
+Knows framing and nothing else of SIP; `tcp` owns all connections and their limits, `tls` those that are encrypted. Invariant: after `closed` is
 set no message is delivered and nothing is written.
 """
 
@@ -12,7 +12,7 @@ import contextlib
 import logging
 import secrets
 import socket
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
 from signaling.sip.errors import LocalProtocolError, ParseError, RemoteProtocolError
 from signaling.sip.flow import Flow
@@ -60,7 +60,12 @@ class SipConnection(asyncio.Protocol):
         "since",
     )
 
-    def __init__(self, owner: ConnectionOwner, config: TransportConfig, number: int, *, opened: bool) -> None:
+    kind: ClassVar[str] = "tcp"
+    """The transport of its flow."""
+
+    def __init__(
+        self, owner: ConnectionOwner, config: TransportConfig, number: int, *, opened: bool, host: str = ""
+    ) -> None:
         self._owner = owner
         self._config = config
         self._framer: StreamFramer | None = None
@@ -70,7 +75,7 @@ class SipConnection(asyncio.Protocol):
         """Its number in `Flow.connection`; never used again."""
         self.opened = opened
         """Whether this end opened it."""
-        self.flow = Flow("tcp", ("", 0), ("", 0), number)
+        self.flow = Flow(self.kind, ("", 0), ("", 0), number, host)
         """The path of its messages; complete once connected."""
         self.since = self.last_active = self._loop.time()
         """Loop time of its start, and of the last whole message or keep-alive."""
@@ -91,15 +96,21 @@ class SipConnection(asyncio.Protocol):
         if not remote or not local:
             self.abort("the peer went away at once")
             return
-        self.flow = Flow("tcp", tuple(remote[:2]), tuple(local[:2]), self.number)
+        self.flow = self.flow._replace(remote=tuple(remote[:2]), local=tuple(local[:2]))
         transport.set_write_buffer_limits(high=self._config.tcp_write_buffer_bytes)
         self._set_keepalive(transport)
         if not self._owner.connection_opened(self):
             self.abort("limit reached")
 
+    async def ready(self) -> None:
+        """Return when messages can be written; raise OSError when that will never be."""
+
     def data_received(self, data: bytes) -> None:
-        if self.closed:
-            return
+        if not self.closed:
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        """Take bytes of the stream of messages."""
         framer = self._framer
         if framer is None:
             framer = self._framer = StreamFramer(self._config.limits)
@@ -136,7 +147,10 @@ class SipConnection(asyncio.Protocol):
 
     def write(self, data: bytes) -> bool:
         """Send bytes; False when the connection is closed or closes because its peer does not read."""
-        if self.closed or self._transport is None:
+        return not self.closed and self._put_on_wire(data)
+
+    def _put_on_wire(self, data: bytes) -> bool:
+        if self._transport is None:
             return False
         self._transport.write(data)
         if self._transport.get_write_buffer_size() > self._config.tcp_write_buffer_bytes:
@@ -146,7 +160,7 @@ class SipConnection(asyncio.Protocol):
 
     def _refuse(self, error: ParseError) -> None:
         """Answer a message whose end cannot be known, if it is one that can be answered, and close."""
-        logger.debug("TCP framing of %s is lost: %s", self.flow.remote, error.reason)
+        logger.debug("%s framing of %s is lost: %s", self.kind, self.flow.remote, error.reason)
         if error.request is not None:
             with contextlib.suppress(RemoteProtocolError, LocalProtocolError):
                 response = error.request.response(error.status_hint, to_tag=secrets.token_hex(8))
@@ -157,7 +171,9 @@ class SipConnection(asyncio.Protocol):
         """Close at once; what was not yet written is lost."""
         if not self.closed:
             self.closed = True
-            logger.debug("TCP connection %d with %s closed: %s", self.number, self.flow.remote, reason)
+            logger.debug(
+                "%s connection %d with %s closed: %s", self.kind, self.number, self.flow.remote, reason
+            )
         if self._transport is not None:
             self._transport.abort()
 

@@ -3,6 +3,7 @@
 
 TransportError
 ├── ListenError       a listener could not be opened; str() is the line to show the operator
+├── CertificateError  the certificate of TLS cannot be used; str() names the setting
 ├── ResolveError      a host has no address that can be used; the caller answers 404 or 503
 └── TargetRefused     an address that nothing may be sent to
 """
@@ -10,6 +11,7 @@ TransportError
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 
 
 class TransportError(Exception):
@@ -35,6 +37,16 @@ class ListenError(TransportError):
         if cause.errno in (errno.EACCES, errno.EPERM):
             return f"{where}: no permission (ports under 1024 need it)"
         return f"{where}: {cause.strerror or cause}"
+
+
+class CertificateError(TransportError):
+    """A file of SIP over TLS cannot be used. `variable` is the setting that names it."""
+
+    def __init__(self, variable: str, path: Path, reason: str) -> None:
+        super().__init__(f"{variable}: {path} cannot be used: {reason}")
+        self.variable = variable
+        self.path = path
+        self.reason = reason
 
 
 class ResolveError(TransportError):

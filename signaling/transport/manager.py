@@ -11,16 +11,20 @@ import asyncio
 import dataclasses
 import logging
 from collections.abc import Callable
+from itertools import count
 
 from signaling.sip.flow import Flow
 from signaling.sip.uri import SipUri
 from signaling.transport.addresses import check_target, is_loopback, nobody, primary_address
+from signaling.transport.certificate import Identity
+from signaling.transport.certificate_watch import CertificateWatch
 from signaling.transport.config import TransportConfig
 from signaling.transport.descriptors import make_room
 from signaling.transport.errors import ListenError
 from signaling.transport.resolver import Resolver
 from signaling.transport.srv import Target
 from signaling.transport.tcp import TcpTransport
+from signaling.transport.tls import TlsTransport
 from signaling.transport.udp import UdpTransport
 
 logger = logging.getLogger(__name__)
@@ -41,7 +45,7 @@ def _ignore_message(data: bytes, flow: Flow) -> None:
 
 
 class TransportManager:
-    """UDP and TCP on one port, of one address family or of both, and the resolver.
+    """UDP and TCP on one port, TLS on another, of one address family or of both, and the resolver.
 
     The callbacks are attributes and may be set until `start`.
 
@@ -52,6 +56,9 @@ class TransportManager:
         on_send_failed: called with the flow as given to `send`, when that send failed.
         refuses: tells of an address that nothing is read from it; asked before anything else is done.
         resolver: resolves names; None makes one that reads the system's configuration.
+
+    Raises:
+        CertificateError: TLS is configured with files that cannot be used.
     """
 
     def __init__(
@@ -70,19 +77,24 @@ class TransportManager:
         self.on_send_failed = on_send_failed
         self.refuses = refuses
         self._resolver = resolver or Resolver(config)
+        self.certificate = None if config.tls is None else CertificateWatch(config.tls, self._take_identity)
+        """The certificate of TLS; None: it is not served."""
         self._udp: UdpTransport | None = None
         self._udp_v4: UdpTransport | None = None
         """Beside `_udp` when that serves IPv6 and both families are served."""
-        self._tcp: TcpTransport | None = None
+        self._tls: TlsTransport | None = None
+        self._streams: dict[str, TcpTransport] = {}
+        """TCP and TLS by the name of the transport."""
         self._primary: dict[bool, str] = {}
         """By whether it is that of IPv6."""
         self._primary_until = 0.0
 
     async def start(self) -> None:
-        """Open both listeners; raise ListenError, which names port and protocol, with neither left open."""
-        room = make_room(self._config.tcp_max_connections)
+        """Open all listeners; raise ListenError, which names port and protocol, with none left open."""
+        kinds = 1 if self.certificate is None else 2
+        room = make_room(kinds * self._config.tcp_max_connections) // kinds
         if room < self._config.tcp_max_connections:
-            self._config = dataclasses.replace(self._config, tcp_max_connections=room)
+            self._config = dataclasses.replace(self._config, tcp_max_connections=max(1, room))
         for attempt in range(EPHEMERAL_ATTEMPTS):
             try:
                 await self._open()
@@ -92,15 +104,20 @@ class TransportManager:
             else:
                 break
         host, port = self.local
-        logger.info("SIP listens on %s:%d, UDP and TCP", f"[{host}]" if ":" in host else host, port)
+        also = "" if self._tls is None else f", TLS on port {self._tls.local[1]}"
+        logger.info("SIP listens on %s:%d, UDP and TCP%s", f"[{host}]" if ":" in host else host, port, also)
 
     async def _open(self) -> None:
         port = self._config.port
         opened: list[UdpTransport] = []
-        tcp = TcpTransport(
-            self._config, self.on_message, self.on_connection_lost, self.on_send_failed, self.refuses
-        )
+        callbacks = (self.on_message, self.on_connection_lost, self.on_send_failed, self.refuses)
+        numbers = count(1)
+        tcp, tls = TcpTransport(self._config, *callbacks, numbers), None
+        if self.certificate is not None:
+            tls = TlsTransport(self._config, *callbacks, numbers, self.certificate.identity)
         try:
+            if tls is not None:
+                await tls.open(self._config.tls_port)
             for bind in self._config.binds:
                 udp = UdpTransport(
                     self._config, (bind, port), self.on_message, self.on_send_failed, self.refuses
@@ -112,14 +129,17 @@ class TransportManager:
         except BaseException:
             for udp in opened:
                 udp.close()
+            if tls is not None:
+                await tls.close()
             raise
-        self._udp, self._tcp = opened[0], tcp
+        self._udp, self._tls = opened[0], tls
+        self._streams = {stream.kind: stream for stream in (tcp, tls) if stream is not None}
         self._udp_v4 = opened[1] if len(opened) > 1 else None
 
     async def stop(self) -> None:
         """Close everything; safe to call twice."""
-        if self._tcp is not None:
-            await self._tcp.close()
+        for stream in self._streams.values():
+            await stream.close()
         for udp in (self._udp, self._udp_v4):
             if udp is not None:
                 udp.close()
@@ -130,39 +150,54 @@ class TransportManager:
         return self._udp.local if self._udp is not None else (self._config.bind, self._config.port)
 
     @property
+    def tls_port(self) -> int:
+        """Bound port of TLS; 0 when it is not served."""
+        return 0 if self._tls is None else self._tls.local[1]
+
+    @property
     def connections(self) -> int:
-        """TCP connections now."""
-        return 0 if self._tcp is None else len(self._tcp)
+        """TCP connections now, those with TLS included."""
+        return sum(len(stream) for stream in self._streams.values())
+
+    @property
+    def connections_by_transport(self) -> dict[str, int]:
+        """Connections now, by transport."""
+        return {kind: len(stream) for kind, stream in self._streams.items()}
+
+    @property
+    def handshakes(self) -> dict[str, int]:
+        """TLS handshakes of those that connected here, and of those that this end opened, by outcome; empty without."""
+        return {} if self._tls is None else self._tls.handshakes
 
     def send(self, data: bytes, flow: Flow) -> None:
         """Send bytes along `flow`; failures come back through `on_send_failed`."""
         if flow.transport == "udp" and self._udp is not None:
             v4 = self._udp_v4
             (self._udp if v4 is None or ":" in flow.remote[0] else v4).send(data, flow)
-        elif flow.transport == "tcp" and self._tcp is not None:
-            self._tcp.send(data, flow)
+        elif (stream := self._streams.get(flow.transport)) is not None:
+            stream.send(data, flow)
         else:
             asyncio.get_running_loop().call_soon(self.on_send_failed, flow)
 
     def hold(self, flow: Flow, until: float) -> None:
         """Keep the connection of `flow` open until loop time `until`: a binding depends on it."""
-        if flow.connection and self._tcp is not None:
-            self._tcp.hold(flow, until)
+        if flow.connection and (stream := self._streams.get(flow.transport)) is not None:
+            stream.hold(flow, until)
 
     def make_wait(self, flow: Flow) -> None:
         """Read nothing for a moment from a connection whose messages are not wanted; no effect on datagrams."""
-        if flow.connection and self._tcp is not None:
-            self._tcp.make_wait(flow)
+        if flow.connection and (stream := self._streams.get(flow.transport)) is not None:
+            stream.make_wait(flow)
 
     def close_from(self, matches: Callable[[str], object]) -> int:
         """Close the connections of every address that matches, at once; return how many."""
-        return 0 if self._tcp is None else self._tcp.close_from(matches)
+        return sum(stream.close_from(matches) for stream in self._streams.values())
 
     def flow_to(self, target: Target) -> Flow:
         """Return the flow that leads to a resolved target."""
         v4 = self._udp_v4
         local = self.local if v4 is None or ":" in target.ip else v4.local
-        return Flow(target.transport, (target.ip, target.port), local, 0)
+        return Flow(target.transport, (target.ip, target.port), local, 0, target.host)
 
     async def resolve(self, uri: SipUri) -> list[Target]:
         """Return the targets of a URI, the best first; raise ResolveError when there is none (RFC 3263)."""
@@ -170,11 +205,15 @@ class TransportManager:
 
     def check_target(self, target: Target, *, peer_ip: str) -> None:
         """Raise TargetRefused when `peer_ip` may not make this server send to `target`."""
-        check_target(target.ip, target.port, peer_ip=peer_ip, listening=self.local)
+        host, port = self.local
+        listening = (host, self.tls_port if target.transport == "tls" else port)
+        check_target(target.ip, target.port, peer_ip=peer_ip, listening=listening)
 
     def advertised(self, remote_ip: str, transport: str) -> tuple[str, int]:
         """Return (host, port) for Via and Contact towards `remote_ip`; IPv6 without brackets."""
         host, port = self.local
+        if transport == "tls":
+            port = self.tls_port
         advertise, ipv6 = self._config.advertise, ":" in remote_ip
         if advertise and (self._udp_v4 is None or (":" in advertise) is ipv6):
             return advertise, port
@@ -192,3 +231,8 @@ class TransportManager:
         if primary is None:
             primary = self._primary[ipv6] = primary_address(ipv6=ipv6)
         return primary, port
+
+    def _take_identity(self, identity: Identity) -> None:
+        """Show a new certificate to those who connect from now on; who is connected stays."""
+        if self._tls is not None:
+            self._tls.identity = identity

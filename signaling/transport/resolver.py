@@ -38,7 +38,7 @@ from signaling.transport.srv import (
 logger = logging.getLogger(__name__)
 
 SUPPORTED = ("udp", "tcp")
-"""Transports that can be opened, in the order of preference when DNS does not say."""
+"""Transports that DNS may choose, in the order of preference when it does not say; TLS is for who asks for it."""
 
 MAX_LOOKUPS = 64
 MAX_TARGETS = 16
@@ -89,6 +89,8 @@ class Resolver:
         self._timeout_s = config.dns_timeout_s
         self._cache_entries = config.dns_cache_entries
         self._families = [AAAA if ":" in bind else A for bind in reversed(config.binds)]
+        self._opened = SUPPORTED if config.tls is None else (*SUPPORTED, "tls")
+        """Transports that can be opened."""
         self._dns = dns_resolver or _system_resolver()
         self._clock = clock
         self._draw = draw
@@ -104,7 +106,7 @@ class Resolver:
         if uri.scheme not in ("sip", "sips"):
             raise ResolveError(str(uri), "not a SIP URI", temporary=False)
         question = question_for(uri)
-        if question.transport is not None and question.transport not in SUPPORTED:
+        if question.transport is not None and question.transport not in self._opened:
             raise ResolveError(
                 question.host, f"transport {question.transport} is not supported", temporary=False
             )
@@ -122,7 +124,8 @@ class Resolver:
         host = question.host
         if host == "localhost":
             host = "127.0.0.1" if A in self._families else "::1"
-        return [Target(transport, str(parse_ip(host)), question.port or DEFAULT_PORTS[transport])]
+        ip, port = str(parse_ip(host)), question.port or DEFAULT_PORTS[transport]
+        return [Target(transport, ip, port, question.host if transport == "tls" else "")]
 
     def _from_cache(self, question: Question) -> tuple[Target, ...] | None:
         cached = self._cache.get(question)
@@ -150,6 +153,8 @@ class Resolver:
             self._services(question), self._addresses(question.host, question.port, question.transport)
         )
         targets, ttl_s, failed = services if services[0] else addresses
+        if question.transport == "tls":
+            targets = tuple(target._replace(host=question.host) for target in targets)
         if not targets and failed:
             raise ResolveError(question.host, "the name servers do not answer", temporary=True)
         self._remember(question, targets[:MAX_TARGETS], ttl_s)

@@ -22,6 +22,8 @@ class Target(NamedTuple):
     transport: str
     ip: str
     port: int
+    host: str = ""
+    """With TLS, whom the certificate must name: the host of the URI, whatever SRV made of it (RFC 5922 section 4)."""
 
 
 class SrvRecord(NamedTuple):

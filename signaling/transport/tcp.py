@@ -12,15 +12,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import ClassVar
 
 from signaling.sip.flow import Flow
-from signaling.transport.addresses import nobody, source_group
+from signaling.transport.addresses import source_group
 from signaling.transport.config import TransportConfig
 from signaling.transport.connection import SipConnection
 from signaling.transport.errors import ListenError
 from signaling.transport.memory import give_memory_back
-from signaling.transport.outbox import Outbox
+from signaling.transport.outbox import Outbox, Peer, peer_of
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +47,11 @@ class TcpTransport:
         on_connection_lost: called once with the flow of each connection that ended.
         on_send_failed: called from the loop, never from within `send`, with the flow that could not be sent to.
         refuses: tells of an address that it gets no connection.
+        numbers: of connections; those of all transports of a node differ.
     """
+
+    kind: ClassVar[str] = "tcp"
+    """The transport of its flows."""
 
     def __init__(
         self,
@@ -54,7 +59,8 @@ class TcpTransport:
         on_message: Callable[[bytes, Flow], None],
         on_connection_lost: Callable[[Flow], None],
         on_send_failed: Callable[[Flow], None],
-        refuses: Callable[[str], bool] = nobody,
+        refuses: Callable[[str], bool],
+        numbers: Iterator[int],
     ) -> None:
         self._config = config
         self._refuses = refuses
@@ -67,14 +73,14 @@ class TcpTransport:
         # Accepted connections that may be closed to make room, the first to go first.
         self._unproven: dict[int, SipConnection] = {}
         self._proven: dict[int, SipConnection] = {}
-        self._by_remote: dict[Address, SipConnection] = {}
+        self._by_peer: dict[Peer, SipConnection] = {}
         self._per_source: dict[str, int] = {}
         self._outbox = Outbox(config, self._new_connection, on_send_failed)
-        self._next_number = 1
+        self._numbers = numbers
         self._accepted = 0
         self._untrimmed = 0
         self._sweeper: asyncio.TimerHandle | None = None
-        self.local: Address = (config.bind, config.port)
+        self.local: Address = (config.bind, 0)
         self.refused = 0
         """Connections refused or evicted because a limit was reached."""
 
@@ -82,7 +88,7 @@ class TcpTransport:
         """Listen on `port`; raise ListenError when that cannot be."""
         for bind in self._config.binds:
             try:
-                sock = _listening_socket(bind, port)
+                sock = _listening_socket(bind, port, self.kind)
             except ListenError:
                 self._stop_listening()
                 raise
@@ -119,8 +125,9 @@ class TcpTransport:
         if flow.connection:
             connection = self._connections.get(flow.connection)
         else:
-            connection = self._by_remote.get(flow.remote)
-            if connection is None or connection.closed or flow.remote in self._outbox:
+            peer = peer_of(flow)
+            connection = self._by_peer.get(peer)
+            if connection is None or connection.closed or peer in self._outbox:
                 self._outbox.send(data, flow)
                 return
         if connection is None or not connection.write(data):
@@ -147,10 +154,8 @@ class TcpTransport:
             connection.abort("banned")
         return len(found)
 
-    def _new_connection(self, *, opened: bool) -> SipConnection:
-        number = self._next_number
-        self._next_number += 1
-        return SipConnection(self, self._config, number, opened=opened)
+    def _new_connection(self, *, opened: bool, host: str = "") -> SipConnection:
+        return SipConnection(self, self._config, next(self._numbers), opened=opened, host=host)
 
     def connection_opened(self, connection: SipConnection) -> bool:
         """Take a connection into the table; False when a limit refuses it."""
@@ -160,7 +165,7 @@ class TcpTransport:
             self.refused += 1
             return False
         self._connections[connection.number] = connection
-        self._by_remote[connection.flow.remote] = connection
+        self._by_peer[peer_of(connection.flow)] = connection
         return True
 
     def _admit(self, connection: SipConnection) -> bool:
@@ -208,8 +213,8 @@ class TcpTransport:
             return
         self._unproven.pop(connection.number, None)
         self._proven.pop(connection.number, None)
-        if self._by_remote.get(connection.flow.remote) is connection:
-            del self._by_remote[connection.flow.remote]
+        if self._by_peer.get(peer_of(connection.flow)) is connection:
+            del self._by_peer[peer_of(connection.flow)]
         if not connection.counted:
             return
         self._accepted -= 1
@@ -221,13 +226,17 @@ class TcpTransport:
         else:
             del self._per_source[source]
 
+    def _first_s(self, connection: SipConnection) -> float:
+        """Return how long a connection may be without its first whole message."""
+        return self._config.tcp_first_message_s
+
     def _sweep(self) -> None:
         config, now = self._config, self._loop.time()
         for connection in list(self._connections.values()):
             if now < connection.held_until:
                 continue
             idle_s = now - connection.last_active
-            if not connection.proven and now - connection.since >= config.tcp_first_message_s:
+            if not connection.proven and now - connection.since >= self._first_s(connection):
                 connection.abort("no message in time")
             elif idle_s >= config.tcp_idle_s:
                 connection.abort("idle")
@@ -240,12 +249,12 @@ class TcpTransport:
         self._sweeper = self._loop.call_later(pause_s, self._sweep)
 
 
-def _listening_socket(bind: str, port: int) -> socket.socket:
+def _listening_socket(bind: str, port: int, kind: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in bind else socket.AF_INET
     try:
         sock = socket.socket(family, socket.SOCK_STREAM)
     except OSError as error:
-        raise ListenError(bind, port, "tcp", error) from error
+        raise ListenError(bind, port, kind, error) from error
     try:
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -255,5 +264,5 @@ def _listening_socket(bind: str, port: int) -> socket.socket:
         sock.listen(BACKLOG)
     except OSError as error:
         sock.close()
-        raise ListenError(bind, port, "tcp", error) from error
+        raise ListenError(bind, port, kind, error) from error
     return sock

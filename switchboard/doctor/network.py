@@ -104,6 +104,10 @@ def _listeners(settings: Any) -> list[tuple[str, WantedPort]]:
         ("gRPC", WantedPort(settings.GRPC_BIND, settings.GRPC_PORT, "tcp", "GRPC_PORT")),
         ("ui", WantedPort(settings.UI_BIND, settings.UI_PORT, "tcp", "UI_PORT")),
     ]
+    if settings.SIP_TLS_CERT:
+        listeners.append(
+            ("SIP over TLS", WantedPort(settings.SIP_BIND, settings.SIP_TLS_PORT, "tcp", "SIP_TLS_PORT"))
+        )
     if settings.API_ENABLED:
         listeners.append(("REST", WantedPort(settings.API_BIND, settings.API_PORT, "tcp", "API_PORT")))
     return listeners
@@ -127,6 +131,8 @@ def _serves(name: str, wanted: WantedPort, settings: Any) -> bool:
     host = reachable(wanted.address)
     if name == "SIP":
         return sip_answers(host, wanted.port, wanted.protocol)
+    if name == "SIP over TLS":
+        return _connects(host, wanted.port)
     if name == "gRPC":
         return _connects(host, wanted.port) if settings.GRPC_TLS_CERT else _speaks_http2(host, wanted.port)
     return _answers_health(host, wanted.port, "/api/v1/health" if name == "REST" else "/health")

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from switchboard.doctor import bans, files, jobs, machine, network, services, storage
+from switchboard.doctor import bans, certificates, files, jobs, machine, network, services, storage
 from switchboard.doctor.findings import Finding, failure
 
 Check = Callable[[Any], Iterable[Finding]]
@@ -20,6 +20,7 @@ CHECKS: dict[str, Check] = {
     "secret key": storage.secret_key,
     "journal": storage.journal,
     "free disk": storage.free_disk,
+    "TLS certificate": certificates.certificate,
     "audio files": files.audio,
     "dialplan file": files.dialplan,
     "database": services.database,

@@ -94,6 +94,24 @@ METRICS: Final = (
     ),
     _signaling("switchboard_sip_dialogs", "gauge", "SIP dialogs in memory."),
     _signaling(
+        "switchboard_sip_connections",
+        "gauge",
+        "Connections now, by transport: tcp, and tls where it is served.",
+        labels=("transport",),
+    ),
+    _signaling(
+        "switchboard_tls_handshakes_total",
+        "counter",
+        "TLS handshakes that were done, failed, or were refused because too many were under way; "
+        "absent without SIP_TLS_CERT.",
+        labels=("outcome",),
+    ),
+    _signaling(
+        "switchboard_tls_certificate_expiry_seconds",
+        "gauge",
+        "When the certificate of SIP over TLS expires, in seconds since the epoch; absent without SIP_TLS_CERT.",
+    ),
+    _signaling(
         "switchboard_registrations", "gauge", "Bindings of phones: one per address of record and contact."
     ),
     _signaling(

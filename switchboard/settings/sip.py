@@ -20,6 +20,52 @@ ADVERTISE = env.address(
     help="Address put into Via, Contact and SDP when it differs from the bound one (NAT); "
     "unset: the loopback address towards loopback peers, the primary interface's towards all others",
 )
+SIP_TLS_CERT = env.path(
+    "SIP_TLS_CERT",
+    None,
+    roles=[SIGNALING],
+    help="PEM file of the certificate for SIP over TLS, with those of its authorities after it; unset: TLS is not served",
+)
+SIP_TLS_KEY = env.path(
+    "SIP_TLS_KEY",
+    None,
+    roles=[SIGNALING],
+    help="PEM file of the certificate's private key, without a password; both files are read again when they change "
+    "and on SIGHUP",
+)
+if (SIP_TLS_CERT is None) != (SIP_TLS_KEY is None):
+    raise BadVariable("SIP_TLS_CERT", str(SIP_TLS_CERT or ""), "both or neither of it and SIP_TLS_KEY")
+SIP_TLS_CA = env.path(
+    "SIP_TLS_CA",
+    None,
+    roles=[SIGNALING],
+    help="PEM file of who signs the certificates of servers that routes dial with ;transport=tls; "
+    "unset: the authorities that the system trusts",
+)
+SIP_TLS_PORT = env.port("SIP_TLS_PORT", 5061, roles=[SIGNALING], help="SIP listen port for TLS")
+if SIP_TLS_CERT is not None and SIP_TLS_PORT == SIP_PORT:
+    raise BadVariable("SIP_TLS_PORT", str(SIP_TLS_PORT), "another port than PORT")
+SIP_TLS_HANDSHAKE_S = env.seconds(
+    "SIP_TLS_HANDSHAKE_S",
+    5,
+    minimum=0.1,
+    roles=[SIGNALING],
+    help="Longest time for a TLS handshake, in seconds",
+)
+SIP_TLS_HANDSHAKES_PER_SECOND = env.integer(
+    "SIP_TLS_HANDSHAKES_PER_SECOND",
+    200,
+    minimum=1,
+    roles=[SIGNALING],
+    help="Most TLS handshakes begun in a second, each up to a millisecond of the processor; the others wait their turn",
+)
+SIP_TLS_HALF_OPEN_PER_SOURCE = env.integer(
+    "SIP_TLS_HALF_OPEN_PER_SOURCE",
+    100,
+    minimum=1,
+    roles=[SIGNALING],
+    help="Most TLS handshakes at once with one address; more connections are refused",
+)
 DEFAULT_DOMAIN = env.domain(
     "DEFAULT_DOMAIN",
     "switchboard.local",
@@ -42,38 +88,42 @@ SIP_TCP_IDLE_S = env.seconds(
     300,
     minimum=1,
     roles=[SIGNALING],
-    help="A TCP connection without a whole message for this long is closed, in seconds",
+    help="A TCP or TLS connection without a whole message for this long is closed, in seconds",
 )
 SIP_TCP_FIRST_MESSAGE_S = env.seconds(
     "SIP_TCP_FIRST_MESSAGE_S",
     10,
     minimum=0.1,
     roles=[SIGNALING],
-    help="A new TCP connection must deliver its first whole message within this time, in seconds",
+    help="A new TCP or TLS connection must deliver its first whole message within this time, in seconds",
 )
 SIP_TCP_MAX_CONNECTIONS = env.integer(
-    "SIP_TCP_MAX_CONNECTIONS", 10000, minimum=1, roles=[SIGNALING], help="Most TCP connections at once"
+    "SIP_TCP_MAX_CONNECTIONS",
+    10000,
+    minimum=1,
+    roles=[SIGNALING],
+    help="Most TCP connections at once, and most TLS ones",
 )
 SIP_TCP_MAX_PER_SOURCE = env.integer(
     "SIP_TCP_MAX_PER_SOURCE",
     1000,
     minimum=1,
     roles=[SIGNALING],
-    help="Most TCP connections at once from one address",
+    help="Most TCP connections at once from one address, and most TLS ones",
 )
 SIP_TCP_WRITE_BUFFER_BYTES = env.integer(
     "SIP_TCP_WRITE_BUFFER_BYTES",
     256 * 1024,
     minimum=1024,
     roles=[SIGNALING],
-    help="A TCP peer that leaves more than this unread is disconnected, in bytes",
+    help="A TCP or TLS peer that leaves more than this unread is disconnected, in bytes",
 )
 SIP_TCP_CONNECT_TIMEOUT_S = env.seconds(
     "SIP_TCP_CONNECT_TIMEOUT_S",
     5,
     minimum=0.1,
     roles=[SIGNALING],
-    help="Longest time to open a TCP connection, in seconds",
+    help="Longest time to open a TCP connection, the TLS handshake included, in seconds",
 )
 SIP_UDP_RECEIVE_BUFFER_BYTES = env.integer(
     "SIP_UDP_RECEIVE_BUFFER_BYTES",

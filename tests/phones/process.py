@@ -30,7 +30,8 @@ class PhoneProcess:
         self._directory = directory
         self._errors = (directory / f"phone-{phone.port}.log").open("w")
         command = [sys.executable, "-m", "tests.phones.program_baresip", "--tone-hz", str(tone_hz)]
-        command += ["--server", "{}:{}".format(*stack.address), "--domain", phone.domain]
+        port = stack.ports.tls if transport == "tls" else stack.address[1]
+        command += ["--server", f"{stack.address[0]}:{port}", "--domain", phone.domain]
         command += ["--username", phone.username, "--password", phone.password]
         command += ["--port", str(phone.port), "--transport", transport]
         self._process = subprocess.Popen(

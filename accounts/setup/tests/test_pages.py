@@ -172,3 +172,19 @@ def test_the_server_is_the_configured_the_advertised_or_the_one_of_this_site(
     settings.PHONE_SERVER, settings.ADVERTISE = server, advertise
     page = client_of(people, "alice").get(setup_url(user))
     assert page.context["phone"].server == shown
+
+
+@pytest.mark.parametrize(
+    ("server", "shown"), [("", "testserver:5061"), ("sip.example:443", "sip.example:443")]
+)
+def test_with_tls_phones_are_told_its_port_and_no_code_that_would_leave_it_out(
+    people, user, settings, server, shown
+):
+    settings.PHONE_TRANSPORT, settings.PHONE_SERVER = "tls", server
+    client = client_of(people, "alice")
+    page = client.get(setup_url(user))
+    assert page.context["phone"].proxy_uri == f"sip:{shown};transport=tls"
+    assert b"transport=tls" in page.content
+    page = new_password(client, user)
+    assert page.context["linphone_qr"] and not page.context["wave_qr"]
+    assert b"Grandstream" not in page.content

@@ -76,3 +76,13 @@ def test_a_qr_code_is_drawn_here_and_its_title_escaped():
     drawing = qr_svg("sip:1001@pbx.example", "<script>")
     assert ElementTree.fromstring(drawing).tag.endswith("svg")
     assert "<script>" not in drawing
+
+
+def test_with_tls_every_program_is_told_so():
+    phone = settings_of(transport="tls", port=5061)
+    told = entries(linphone_xml(phone))
+    assert told["proxy_0", "reg_proxy"] == "<sip:pbx.example;transport=tls>"
+    assert told["proxy_0", "reg_route"] == "<sip:192.0.2.5:5061;transport=tls;lr>"
+    assert dict(rows_for_all(phone))["Transport"] == "TLS"
+    for program in programs(phone):
+        assert "tls" in (str(program.rows) + program.line).lower()

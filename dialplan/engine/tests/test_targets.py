@@ -17,6 +17,7 @@ from dialplan.engine.targets import MAX_USER_LENGTH, compile_target, parse_targe
         ("sip:a@[2001:DB8::1]:5060", SipTarget(user="a", host="[2001:db8::1]", port=5060, transport=None)),
         ("sip:a@[::1]", SipTarget(user="a", host="[::1]", port=None, transport=None)),
         ("sip:a@host;transport=TCP", SipTarget(user="a", host="host", port=None, transport="tcp")),
+        ("sip:a@host;transport=tls", SipTarget(user="a", host="host", port=None, transport="tls")),
     ],
 )
 def test_it_reads_a_target(text: str, expected: object) -> None:

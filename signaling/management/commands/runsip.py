@@ -16,7 +16,7 @@ from signaling import garbage
 from signaling.app import SignalingApp
 from signaling.config import SignalingConfig
 from signaling.live.child import ApiChild, api_command, http_probe
-from signaling.transport.errors import ListenError
+from signaling.transport.errors import CertificateError, ListenError
 from switchboard import env, logs, published_secrets
 from switchboard.addresses import bracketed
 from switchboard.metrics.server import CannotServe, serve_metrics
@@ -32,7 +32,7 @@ API_WAITS_S = 2.0
 class Command(BaseCommand):
     """Serve SIP until SIGTERM or SIGINT."""
 
-    help = "Run the signaling role: SIP registrar and B2BUA on PORT (5060), UDP and TCP."
+    help = "Run the signaling role: SIP registrar and B2BUA on PORT (5060), UDP and TCP, and on SIP_TLS_PORT (5061)."
     # The checks look at the URLs of the pages, whose apps this role does without.
     requires_system_checks: list[str] = []
 
@@ -46,6 +46,9 @@ class Command(BaseCommand):
         garbage.calm()
         try:
             uvloop.run(serve(config))
+        except CertificateError as error:
+            wanted = f"a PEM file that can be used; {error.reason}"
+            raise env.BadVariable(error.variable, str(error.path), wanted) from error
         except (ListenError, DirectoryInUse, CannotServe) as error:
             raise CommandError(str(error)) from error
 
@@ -57,6 +60,7 @@ async def serve(config: SignalingConfig) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, app.reload)
     metrics = await serve_metrics(
         app.meter.read, settings.METRICS_BIND, settings.SIP_METRICS_PORT, "SIP_METRICS_PORT"
     )

@@ -22,6 +22,7 @@ async def node() -> Any:
         endpoint=SimpleNamespace(client_transactions=2, server_transactions=3),
         dialogs={1: None},
         traffic=None,
+        transport=SimpleNamespace(certificate=None, connections_by_transport={"tcp": 7}, handshakes={}),
     )
 
 
@@ -54,6 +55,22 @@ async def test_gauges_are_those_of_the_parts(node):
     assert readings["switchboard_cdr_backlog"] == {(): 5}
     assert readings["switchboard_rtpmanager_healthy"] == {("m1",): 1, ("m2",): 0}
     assert readings["switchboard_rtpmanager_ports_left"] == {("m1",): 46}
+
+
+async def test_tls_is_shown_where_it_is_served(node):
+    quiet = meter_of(node).read()
+    assert quiet["switchboard_sip_connections"] == {("tcp",): 7}
+    assert quiet["switchboard_tls_handshakes_total"] == {}
+    assert quiet["switchboard_tls_certificate_expiry_seconds"] == {}
+    node.transport = SimpleNamespace(
+        certificate=SimpleNamespace(identity=SimpleNamespace(not_after=1.9e9)),
+        connections_by_transport={"tcp": 7, "tls": 3},
+        handshakes={"done": 5, "failed": 1, "refused": 0},
+    )
+    readings = meter_of(node).read()
+    assert readings["switchboard_sip_connections"] == {("tcp",): 7, ("tls",): 3}
+    assert readings["switchboard_tls_handshakes_total"] == {("done",): 5, ("failed",): 1, ("refused",): 0}
+    assert readings["switchboard_tls_certificate_expiry_seconds"] == {(): 1.9e9}
 
 
 async def test_traffic_is_counted_between_start_and_stop(node):

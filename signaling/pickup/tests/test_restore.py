@@ -317,6 +317,17 @@ async def test_a_phone_that_connects_again_is_reached_over_its_new_connection(no
     assert {request.call_id for request in sent_to_phone(node, "OPTIONS")} == {"call-A", "call-B"}
 
 
+async def test_a_phone_that_was_on_tls_is_not_reached_in_the_clear(node):
+    flow = ["tls", list(PHONE), ["192.0.2.10", 5061], 7]
+    await going_on(node, state(legs=[leg("A"), leg("B", flow=flow, target="sip:phone@10.0.0.5:5099")]))
+    in_the_clear = registered("bob-id")
+    node.reconnect.binding_changed(BindingEvent.REGISTERED, in_the_clear)
+    assert node.leg("B").flow.connection == -1
+    encrypted = dataclasses.replace(in_the_clear, flow=in_the_clear.flow._replace(transport="tls"))
+    node.reconnect.binding_changed(BindingEvent.REGISTERED, encrypted)
+    assert node.leg("B").flow == encrypted.flow
+
+
 async def test_a_bye_that_did_not_reach_a_phone_is_sent_when_it_connects_again(node):
     await going_on(node, tcp_state())
     node.line.phone.send_request(request_of_phone("A", "BYE"), TO_NODE, node.line.now())

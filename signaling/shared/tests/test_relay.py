@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -179,6 +181,15 @@ def test_what_cannot_be_passed_on_is_refused_and_an_ack_never(wire, hops, flow, 
     assert refusal.to.tag
     assert relay.take(request("ACK", hops=hops), NODE)
     assert wire.sent == []
+
+
+def test_a_phone_with_a_sips_contact_is_rung_by_its_sip_form(wire):
+    location = Location()
+    location.restore([dataclasses.replace(binding(TCP_PHONE), contact_text=CONTACT.replace("sip:", "sips:"))])
+    routes = RouteTexts(b"secret", boot_id="here")
+    relay = Relay(location, wire, routes, now=lambda: 0.0, limits=ParseLimits())
+    assert relay.take(request(), NODE)
+    assert wire.take()[1] == TCP_PHONE._replace(local=NODE.local)
 
 
 def test_a_phone_that_registered_another_contact_is_not_rung(wire):

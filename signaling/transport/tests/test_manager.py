@@ -15,7 +15,7 @@ from signaling.transport.tests.conftest import message
 
 async def test_it_listens_on_one_port_for_both_transports(start):
     manager, _ = await start()
-    assert manager._udp.local[1] == manager._tcp.local[1] == manager.local[1] > 0
+    assert manager._udp.local[1] == manager._streams["tcp"].local[1] == manager.local[1] > 0
 
 
 async def test_it_reports_a_transport_that_it_does_not_have(start):

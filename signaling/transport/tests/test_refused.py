@@ -51,7 +51,7 @@ async def test_a_refused_address_gets_no_connection(node):
     with pytest.raises(ConnectionError):
         assert await asyncio.wait_for(reader.read(), 5) == b""
         raise ConnectionError
-    assert len(manager._tcp) == 0
+    assert manager.connections == 0
     writer.close()
     _, writer = await connect(manager, HEARD)
     writer.write(message(b"heard"))

@@ -20,6 +20,7 @@ ZONE = {
     ("plain.test.", "A"): ["192.0.2.10", "192.0.2.11"],
     ("_sip._udp.srv.test.", "SRV"): ["20 0 5070 two.test.", "10 0 5080 one.test."],
     ("_sip._tcp.srv.test.", "SRV"): ["10 0 5090 one.test."],
+    ("_sips._tcp.srv.test.", "SRV"): ["10 0 5071 two.test."],
     ("one.test.", "A"): ["192.0.2.1"],
     ("two.test.", "A"): ["192.0.2.2"],
     ("srv.test.", "A"): ["192.0.2.99"],
@@ -132,6 +133,19 @@ async def test_it_skips_services_when_the_uri_has_a_port(resolver, server):
 
 async def test_it_follows_the_naptr_records_that_it_can_use(resolver):
     assert await resolver.resolve(uri("sip:a@naptr.test")) == [Target("tcp", "192.0.2.1", 5090)]
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("sip:a@one.test;transport=tls", Target("tls", "192.0.2.1", 5061, "one.test")),
+        ("sips:a@srv.test", Target("tls", "192.0.2.2", 5071, "srv.test")),
+        ("sip:a@192.0.2.5:7000;transport=tls", Target("tls", "192.0.2.5", 7000, "192.0.2.5")),
+    ],
+)
+async def test_with_tls_it_tells_whom_the_certificate_must_name(resolver, text, target):
+    resolver._opened = ("udp", "tcp", "tls")
+    assert (await resolver.resolve(uri(text)))[0] == target
 
 
 async def test_it_says_that_a_name_does_not_exist(resolver):

@@ -45,6 +45,18 @@ def test_nobody_sees_or_counts_what_is_alive_in_another_account(client, calls, p
     assert ("beta.example" if own == "1001" else "alpha.example") not in page
 
 
+def test_a_phone_on_tls_has_a_lock(client, node, people):
+    tenant = str(people.alpha.pk)
+    node.tables["registrations"] = [
+        {"aor": f"sip:{kind}@alpha.example", "contact": "sip:x@y", "transport": kind, "tenant_id": tenant}
+        for kind in ("udp", "tls")
+    ]
+    client.force_login(people["root"])
+    page = client.get(INDEX).content.decode()
+    assert page.count("board-lock") == 1
+    assert 'tls <span class="material-symbols-outlined board-lock" title="Encrypted"' in page
+
+
 def test_who_belongs_to_no_account_sees_nothing_live(client, calls, people):
     client.force_login(people["nobody"])
     page = client.get(INDEX).content.decode()

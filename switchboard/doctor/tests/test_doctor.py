@@ -38,6 +38,8 @@ def settings(tmp_path: Path, **changes: Any) -> SimpleNamespace:
         "RTP_PORT_MAX": 10100,
         "SIP_BIND": "127.0.0.1",
         "SIP_PORT": free_port(),
+        "SIP_TLS_CERT": None,
+        "SIP_TLS_PORT": free_port(),
         "UI_BIND": "127.0.0.1",
         "UI_PORT": free_port(),
         "VAR_DIR": tmp_path,

@@ -119,9 +119,11 @@ def what_children_need(environ: Mapping[str, str]) -> dict[str, str]:
 
 def wanted_ports() -> list[WantedPort]:
     """Return the ports that the roles listen on."""
+    tls = [WantedPort(settings.SIP_BIND, settings.SIP_TLS_PORT, "tcp", "SIP_TLS_PORT")]
     return [
         WantedPort(settings.SIP_BIND, settings.SIP_PORT, "udp", "PORT"),
         WantedPort(settings.SIP_BIND, settings.SIP_PORT, "tcp", "PORT"),
+        *(tls if settings.SIP_TLS_CERT else []),
         WantedPort(settings.API_BIND, settings.API_PORT, "tcp", "API_PORT"),
         WantedPort(settings.GRPC_BIND, settings.GRPC_PORT, "tcp", "GRPC_PORT"),
         WantedPort(settings.UI_BIND, settings.UI_PORT, "tcp", "UI_PORT"),
