@@ -42,6 +42,10 @@ log = structlog.get_logger("switchboard.sip")
 SERVER_NAME = "Switchboard"
 DEFAULT_PORT = 5060
 
+TIMER_PACE_S = 0.05
+"""Least time between two looks at the timers, a tenth of T1. Four transactions of a call linger until a timer ends them:
+on a busy node they end together, instead of waking the process once for each."""
+
 DialogId = tuple[str, str, str]
 """Call-ID, local tag, remote tag (RFC 3261 section 12)."""
 
@@ -130,6 +134,7 @@ class SipNode:
         self.traffic: TrafficCounter | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for = float("inf")
+        self._fired_at = float("-inf")
         self._flush_scheduled = False
         self._draining = False
 
@@ -247,7 +252,10 @@ class SipNode:
 
     def _arm(self) -> None:
         deadline = self.endpoint.get_timer()
-        if deadline is None or deadline >= self._armed_for:
+        if deadline is None:
+            return
+        deadline = max(deadline, self._fired_at + TIMER_PACE_S)
+        if deadline >= self._armed_for:
             return
         if self._timer is not None:
             self._timer.cancel()
@@ -257,7 +265,8 @@ class SipNode:
     def _on_timer(self) -> None:
         self._timer = None
         self._armed_for = float("inf")
-        self.endpoint.handle_timer(self.loop.time())
+        self._fired_at = now = self.loop.time()
+        self.endpoint.handle_timer(now)
         self._drain()
 
     def _dispatch(self, event: object) -> None:

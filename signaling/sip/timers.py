@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Timer values of RFC 3261 17 and the one heap that holds every running timer.
+"""Timer values of RFC 3261 17 and the one queue that holds every running timer.
 
 It knows no clock: deadlines are numbers that the caller compares with its own `now`. It does not know what a
 timer means either; it keeps a target and an input for it.
 
-Invariant: the heap never holds more than twice the running timers plus a constant, however many were cancelled.
+Invariants: the queue never holds more than twice the running timers plus a constant, however many were cancelled; its
+lanes are as few as the intervals that T1, T2 and T4 make.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappop, heappush, heapreplace
 from typing import Generic, TypeVar
 
 from signaling.sip.transaction_tables import Input, State
@@ -18,7 +20,7 @@ from signaling.sip.transaction_tables import Input, State
 TargetT = TypeVar("TargetT")
 
 COMPACT_MINIMUM = 256
-"""Cancelled entries below this number are not worth a rebuild of the heap."""
+"""Cancelled entries below this number are not worth a rebuild of the lanes."""
 
 _GIVE_UP_TIMERS = (
     Input.TIMER_B,
@@ -86,55 +88,73 @@ class Timer(Generic[TargetT]):
         self.given = given
 
 
-class TimerQueue(Generic[TargetT]):
-    """A heap of timers with lazy cancellation: cancelling is O(1), starting O(log n), memory stays flat."""
+Entry = tuple[float, int, Timer[TargetT]]
+"""Deadline, number in the order of starting, timer."""
 
-    __slots__ = ("_cancelled", "_heap", "_sequence")
+
+class TimerQueue(Generic[TargetT]):
+    """Running timers in lanes, one for each interval, and a heap of the lanes by their first timers.
+
+    Timers of one interval are due in the order in which they were started, so a lane is a plain queue. One heap of all
+    timers would be touched all over by each that fires, and tens of thousands run. Cancelling is lazy: what was
+    cancelled stays where it is until it comes to the front, or is half of all.
+    """
+
+    __slots__ = ("_cancelled", "_entries", "_heap", "_lanes", "_sequence")
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Timer[TargetT]]] = []
+        self._lanes: dict[float, deque[Entry[TargetT]]] = {}
+        self._heap: list[tuple[float, int, deque[Entry[TargetT]]]] = []
+        """Deadline and number of the first timer of each lane that has any."""
+        self._entries = 0
         self._cancelled = 0
         self._sequence = 0
 
     def __len__(self) -> int:
         """Number of running timers."""
-        return len(self._heap) - self._cancelled
+        return self._entries - self._cancelled
 
     @property
-    def heap_size(self) -> int:
-        """Number of entries in memory, the cancelled ones included."""
-        return len(self._heap)
+    def entries(self) -> int:
+        """Number of timers in memory, the cancelled ones included."""
+        return self._entries
 
-    def start(self, deadline: float, target: TargetT, given: Input) -> Timer[TargetT]:
-        """Start a timer that yields `given` for `target` at `deadline`; equal deadlines keep their order."""
+    def start(self, now: float, interval_s: float, target: TargetT, given: Input) -> Timer[TargetT]:
+        """Start a timer that yields `given` for `target` in `interval_s`; equal deadlines keep their order.
+
+        `now` must not fall: a timer that is started by an earlier clock waits for those before it in its lane.
+        """
         timer = Timer(target, given)
-        self._sequence += 1
-        heappush(self._heap, (deadline, self._sequence, timer))
+        self.restart(now, interval_s, timer)
         return timer
 
-    def restart(self, deadline: float, timer: Timer[TargetT]) -> None:
+    def restart(self, now: float, interval_s: float, timer: Timer[TargetT]) -> None:
         """Put a timer that has just fired back, for another round."""
+        deadline = now + interval_s
         self._sequence += 1
-        heappush(self._heap, (deadline, self._sequence, timer))
+        self._entries += 1
+        lane = self._lanes.get(interval_s)
+        if lane is None:
+            lane = self._lanes[interval_s] = deque()
+        if not lane:
+            heappush(self._heap, (deadline, self._sequence, lane))
+        lane.append((deadline, self._sequence, timer))
 
     def cancel(self, timer: Timer[TargetT]) -> None:
         """Stop a running timer. The timer must be running: neither fired nor cancelled before."""
         timer.target = None
         self._cancelled += 1
-        if self._cancelled > COMPACT_MINIMUM and self._cancelled * 2 > len(self._heap):
-            self._heap = [entry for entry in self._heap if entry[2].target is not None]
-            heapify(self._heap)
-            self._cancelled = 0
+        if self._cancelled > COMPACT_MINIMUM and self._cancelled * 2 > self._entries:
+            self._forget_cancelled()
 
     def next_deadline(self) -> float | None:
         """When the earliest running timer is due, or None when none runs."""
-        heap = self._heap
-        while heap:
-            deadline, _, timer = heap[0]
-            if timer.target is not None:
+        while self._heap:
+            deadline, _, lane = self._heap[0]
+            if lane[0][2].target is not None:
                 return deadline
-            heappop(heap)
             self._cancelled -= 1
+            self._take_first(lane)
         return None
 
     def pop_due(self, now: float) -> Timer[TargetT] | None:
@@ -142,4 +162,24 @@ class TimerQueue(Generic[TargetT]):
         deadline = self.next_deadline()
         if deadline is None or deadline > now:
             return None
-        return heappop(self._heap)[2]
+        return self._take_first(self._heap[0][2])
+
+    def _take_first(self, lane: deque[Entry[TargetT]]) -> Timer[TargetT]:
+        """Take the first timer out of the lane that is first in the heap."""
+        timer = lane.popleft()[2]
+        self._entries -= 1
+        if lane:
+            heapreplace(self._heap, (lane[0][0], lane[0][1], lane))
+        else:
+            heappop(self._heap)
+        return timer
+
+    def _forget_cancelled(self) -> None:
+        for lane in self._lanes.values():
+            running = [entry for entry in lane if entry[2].target is not None]
+            lane.clear()
+            lane.extend(running)
+        self._heap = [(lane[0][0], lane[0][1], lane) for lane in self._lanes.values() if lane]
+        heapify(self._heap)
+        self._entries -= self._cancelled
+        self._cancelled = 0

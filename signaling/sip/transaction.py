@@ -104,7 +104,7 @@ class Transaction:
         if timer is self.retransmit_timer:
             core = self.core
             self.interval_s = core.timers.next_interval_s(timer.given, self.state, self.interval_s)
-            core.queue.restart(now + self.interval_s, timer)
+            core.queue.restart(now, self.interval_s, timer)
 
     def transmit(self, now: float) -> None:
         """Send `wire`, if there is something to send."""
@@ -124,13 +124,13 @@ class Transaction:
             self.retransmit_timer = timer = None
         if retransmit is not None and timer is None and retransmit in self.delays:
             self.interval_s = self.delays[retransmit]
-            self.retransmit_timer = queue.start(now + self.interval_s, self, retransmit)
+            self.retransmit_timer = queue.start(now, self.interval_s, self, retransmit)
         timer = self.lifetime_timer
         if timer is not None and timer.given is not lifetime:
             queue.cancel(timer)
             self.lifetime_timer = timer = None
         if lifetime is not None and timer is None:
-            self.lifetime_timer = queue.start(now + self.delays[lifetime], self, lifetime)
+            self.lifetime_timer = queue.start(now, self.delays[lifetime], self, lifetime)
 
     def _refusal(self, given: Input) -> LocalProtocolError | RemoteProtocolError:
         if given in REMOTE_INPUTS:

@@ -113,7 +113,7 @@ def test_ten_thousand_abandoned_transactions_are_all_freed_after_64_t1() -> None
     bench.take_events()
     bench.advance(32)
     bench.assert_empty()
-    assert bench.endpoint._core.queue.heap_size <= COMPACT_MINIMUM
+    assert bench.endpoint._core.queue.entries <= COMPACT_MINIMUM
     assert sum(type(event) is TransactionTimedOut for event in bench.take_events()) == 6_250
 
 
