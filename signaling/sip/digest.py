@@ -18,6 +18,7 @@ from signaling.sip.grammar import (
     quote_string,
     unquote_string,
 )
+from signaling.sip.immutable import value_class
 
 MD5 = "MD5"
 SHA_256 = "SHA-256"
@@ -114,7 +115,7 @@ class Challenge:
         return "Digest " + ", ".join(parts)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class
 class Credentials:
     """One Authorization or Proxy-Authorization value."""
 

@@ -46,10 +46,11 @@ def _value(value: str) -> str:
 class Headers:
     """Header fields by canonical name. Lookups accept any case and the compact forms."""
 
-    __slots__ = ("_fields", "memo")
+    __slots__ = ("fields", "memo")
 
     def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
-        self._fields: dict[str, list[str]] = {}
+        self.fields: dict[str, list[str]] = {}
+        """The lines by canonical name; for reading only."""
         self.memo: dict[str, Any] = {}
         """Typed values by a key of the message's choice; emptied by every change."""
         for name, value in items:
@@ -59,23 +60,18 @@ class Headers:
     def from_fields(cls, fields: dict[str, list[str]]) -> Headers:
         """Take over `fields`, whose names must be canonical and whose values must be free of line ends."""
         headers = cls.__new__(cls)
-        headers._fields = fields
+        headers.fields = fields
         headers.memo = {}
         return headers
 
-    @property
-    def fields(self) -> dict[str, list[str]]:
-        """The lines by canonical name; for reading only."""
-        return self._fields
-
     def get(self, name: str, default: str | None = None) -> str | None:
         """Return the first line of `name` as written, `default` when there is none."""
-        values = self._fields.get(CANONICAL_NAMES.get(name) or _name(name))
+        values = self.fields.get(CANONICAL_NAMES.get(name) or _name(name))
         return values[0] if values else default
 
     def get_all(self, name: str) -> list[str]:
         """Return every line of `name` as written."""
-        return list(self._fields.get(_name(name), ()))
+        return list(self.fields.get(_name(name), ()))
 
     def get_list(self, name: str) -> list[str]:
         """Return the comma-separated values over all lines of `name`; empty ones are dropped.
@@ -83,7 +79,7 @@ class Headers:
         Raises RemoteProtocolError(400) on an open quote or angle bracket.
         """
         values: list[str] = []
-        for line in self._fields.get(_name(name), ()):
+        for line in self.fields.get(CANONICAL_NAMES.get(name) or _name(name), ()):
             if "," in line:
                 values.extend(part for part in split_outside(line, ",") if part)
             elif line:
@@ -92,58 +88,63 @@ class Headers:
 
     def add(self, name: str, value: str) -> None:
         """Append a line; raise LocalProtocolError on a bad name or a line end in `value`."""
-        name = _name(name)
-        self._fields.setdefault(name, []).append(_value(value))
+        if "\r" in value or "\n" in value:
+            raise LocalProtocolError("a header value must not hold a line end")
+        name = CANONICAL_NAMES.get(name) or _name(name)
+        if name in self.fields:
+            self.fields[name].append(value)
+        else:
+            self.fields[name] = [value]
         self.memo.clear()
 
     def prepend(self, name: str, value: str) -> None:
         """Put a line before the others of `name`, such as a Via or a Record-Route; errors as `add`."""
         name = _name(name)
-        if name in self._fields:
-            self._fields[name].insert(0, _value(value))
+        if name in self.fields:
+            self.fields[name].insert(0, _value(value))
         else:
-            self._fields = {name: [_value(value)], **self._fields}
+            self.fields = {name: [_value(value)], **self.fields}
         self.memo.clear()
 
     def set(self, name: str, value: str) -> None:
         """Replace every line of `name` with one; errors as `add`."""
         if "\r" in value or "\n" in value:
             raise LocalProtocolError("a header value must not hold a line end")
-        self._fields[CANONICAL_NAMES.get(name) or _name(name)] = [value]
+        self.fields[CANONICAL_NAMES.get(name) or _name(name)] = [value]
         self.memo.clear()
 
     def set_all(self, name: str, values: Iterable[str]) -> None:
         """Replace every line of `name` with the given ones, none of them removing it; errors as `add`."""
         lines = [_value(value) for value in values]
         if lines:
-            self._fields[_name(name)] = lines
+            self.fields[_name(name)] = lines
         else:
-            self._fields.pop(_name(name), None)
+            self.fields.pop(_name(name), None)
         self.memo.clear()
 
     def remove(self, name: str) -> None:
         """Drop every line of `name`, if any."""
-        self._fields.pop(_name(name), None)
+        self.fields.pop(_name(name), None)
         self.memo.clear()
 
     def items(self) -> list[tuple[str, str]]:
         """Return (canonical name, line) pairs in order."""
-        return [(name, value) for name, values in self._fields.items() for value in values]
+        return [(name, value) for name, values in self.fields.items() for value in values]
 
     def copy(self) -> Headers:
         """Return an independent copy."""
-        headers = Headers.from_fields({name: values[:] for name, values in self._fields.items()})
+        headers = Headers.from_fields({name: values[:] for name, values in self.fields.items()})
         headers.memo = self.memo.copy()
         return headers
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and canonical_name(name) in self._fields
+        return isinstance(name, str) and canonical_name(name) in self.fields
 
     def __len__(self) -> int:
-        return sum(map(len, self._fields.values()))
+        return sum(map(len, self.fields.values()))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Headers) and self._fields == other._fields
+        return isinstance(other, Headers) and self.fields == other.fields
 
     __hash__ = None  # type: ignore[assignment]
 

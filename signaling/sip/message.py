@@ -29,6 +29,7 @@ DIALOG_FORMING_METHODS = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+ */ *[A-Za-z0-9\-.!%*_+`'~]+")
 _CALL_ID = re.compile(r"[!-~]+")
+_SDP = "application/sdp"
 
 
 class SipMessage:
@@ -64,12 +65,14 @@ class SipMessage:
     @property
     def from_(self) -> NameAddr:
         """The From; raises RemoteProtocolError(400) when absent or malformed."""
-        return self._name_addr("From")
+        value: NameAddr | None = self.headers.memo.get("From")
+        return self._name_addr("From") if value is None else value
 
     @property
     def to(self) -> NameAddr:
         """The To; raises RemoteProtocolError(400) when absent or malformed."""
-        return self._name_addr("To")
+        value: NameAddr | None = self.headers.memo.get("To")
+        return self._name_addr("To") if value is None else value
 
     @property
     def top_via(self) -> Via:
@@ -122,6 +125,8 @@ class SipMessage:
         value = self.headers.get("Content-Type")
         if value is None:
             return None
+        if value == _SDP:
+            return value
         media_type = value.partition(";")[0].rstrip(" \t")
         if _MEDIA_TYPE.fullmatch(media_type) is None:
             raise bad_request("bad Content-Type")
@@ -189,10 +194,7 @@ class SipMessage:
         return values[0]
 
     def _name_addr(self, name: str) -> NameAddr:
-        headers = self.headers
-        value: NameAddr | None = headers.memo.get(name)
-        if value is None:
-            value = headers.memo[name] = NameAddr.parse(self._required(name))
+        value = self.headers.memo[name] = NameAddr.parse(self._required(name))
         return value
 
 

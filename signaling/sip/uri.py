@@ -8,7 +8,7 @@ Knows nothing of headers or messages. Invariant: `SipUri.parse(str(uri)) == uri`
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import field, replace
 from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import Any
@@ -77,6 +77,8 @@ class SipUri:
     """(lower-case name, unescaped value or None for a flag), in order."""
     headers: tuple[tuple[str, str], ...] = ()
     """(name, value) after the question mark, unescaped."""
+    _text: str = field(default="", init=False, repr=False, compare=False)
+    """What `str` wrote, empty before it did: one URI stands in several messages of a call, and in those of many calls."""
 
     def __post_init__(self) -> None:
         if HOST_NAME.fullmatch(self.host) is None or self.scheme not in _SIP_SCHEMES:
@@ -99,6 +101,11 @@ class SipUri:
         return _parse(text)
 
     def __str__(self) -> str:
+        if not self._text:
+            self._text = self._write()  # type: ignore[misc]
+        return self._text
+
+    def _write(self) -> str:
         if self.scheme not in _SIP_SCHEMES:
             user = escape(self.user or "", _OPAQUE_SAFE)
             return f"{self.scheme}:{user}{_format_uri_params(self.params)}"

@@ -8,6 +8,7 @@ a line end. `params` keep values as written, quotes included; `param()` answers 
 from __future__ import annotations
 
 import re
+from dataclasses import field
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -56,11 +57,13 @@ class NameAddr:
     """Without quotes; never holds a control character after parsing."""
     params: Params = ()
     """(lower-case name, value as written or None for a flag), in order."""
+    _text: str = field(default="", init=False, repr=False, compare=False)
+    """What `str` wrote, empty before it did."""
 
     @classmethod
     def parse(cls, text: str) -> NameAddr:
         """Parse a name-addr or addr-spec with parameters; raise RemoteProtocolError(400) when malformed."""
-        return _remembered_name_addr(text) if len(text) <= MAX_REMEMBERED_CHARS else _parse_name_addr(text)
+        return _remembered_name_addr(text) if len(text) <= MAX_REMEMBERED_CHARS else _parse_address(text)
 
     @classmethod
     def _parse_general(cls, text: str) -> NameAddr:
@@ -95,8 +98,11 @@ class NameAddr:
         return cls(uri=SipUri.parse(address.rstrip(" \t")), params=parse_params(semicolon + params))
 
     def __str__(self) -> str:
-        address = f"<{self.uri}>{format_params(self.params)}"
-        return f"{quote_string(self.display_name)} {address}" if self.display_name else address
+        if not self._text:
+            address = f"<{self.uri}>{format_params(self.params)}"
+            name = f"{quote_string(self.display_name)} " if self.display_name else ""
+            self._text = name + address  # type: ignore[misc]
+        return self._text
 
     @property
     def tag(self) -> str | None:
@@ -142,7 +148,16 @@ class Via:
     @classmethod
     def parse(cls, text: str) -> Via:
         """Parse one Via value; raise RemoteProtocolError(400) when malformed or not SIP/2.0."""
-        return _remembered_via(text) if len(text) <= MAX_REMEMBERED_CHARS else _parse_via(text)
+        match = _SIMPLE_VIA.fullmatch(text)
+        if match is None:
+            return cls._parse_general(text)
+        transport, host, port, params = match.groups()
+        return _unchecked_via(
+            transport,
+            host.lower(),
+            parse_port(port) if port else None,
+            parse_params(params) if params else (),
+        )
 
     @classmethod
     def _parse_general(cls, text: str) -> Via:
@@ -227,21 +242,34 @@ class CSeq(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> CSeq:
         """Parse "number METHOD"; raise RemoteProtocolError(400) when malformed or out of range."""
-        match = _SIMPLE_CSEQ.fullmatch(text)
-        if match is not None:
-            number, method = match.groups()
-        else:
-            words = text.split()
-            if len(words) != 2 or TOKEN.fullmatch(words[1]) is None:
-                raise bad_request("bad CSeq")
-            number, method = words
-        return cls(parse_uint(number, MAX_CSEQ, "CSeq"), method)
+        return _remembered_cseq(text) if len(text) <= MAX_REMEMBERED_CHARS else _parse_cseq(text)
 
     def __str__(self) -> str:
         return f"{self.number} {self.method}"
 
 
+def _parse_cseq(text: str) -> CSeq:
+    match = _SIMPLE_CSEQ.fullmatch(text)
+    if match is not None:
+        number, method = match.groups()
+    else:
+        words = text.split()
+        if len(words) != 2 or TOKEN.fullmatch(words[1]) is None:
+            raise bad_request("bad CSeq")
+        number, method = words
+    return CSeq(parse_uint(number, MAX_CSEQ, "CSeq"), method)
+
+
 def _parse_name_addr(text: str) -> NameAddr:
+    """Parse From and To by halves: a tag is another one in each call, the address before it is not."""
+    address, mark, tag = text.rpartition(">;tag=")
+    if not mark or TOKEN.fullmatch(tag) is None:
+        return _parse_address(text)
+    known = _remembered_address(address + ">")
+    return NameAddr(uri=known.uri, display_name=known.display_name, params=(("tag", tag),))
+
+
+def _parse_address(text: str) -> NameAddr:
     match = _SIMPLE_NAME_ADDR.fullmatch(text)
     if match is None:
         return NameAddr._parse_general(text)
@@ -251,17 +279,8 @@ def _parse_name_addr(text: str) -> NameAddr:
     )
 
 
-def _parse_via(text: str) -> Via:
-    match = _SIMPLE_VIA.fullmatch(text)
-    if match is None:
-        return Via._parse_general(text)
-    transport, host, port, params = match.groups()
-    return _unchecked_via(
-        transport, host.lower(), parse_port(port) if port else None, parse_params(params) if params else ()
-    )
-
-
-# The dozen messages of a call repeat its From, To and Via; the values are immutable, so they are shared. Few are
-# remembered: those of a set-up follow each other at once, and what strangers send fills the rest.
-_remembered_name_addr = lru_cache(maxsize=1024)(_parse_name_addr)
-_remembered_via = lru_cache(maxsize=512)(_parse_via)
+# The dozen messages of a call repeat its From and To; the values are immutable, so they are shared. Few are remembered:
+# those of a set-up follow each other at once, and what strangers send fills the rest.
+_remembered_name_addr = lru_cache(maxsize=512)(_parse_name_addr)
+_remembered_address = lru_cache(maxsize=512)(_parse_address)
+_remembered_cseq = lru_cache(maxsize=256)(_parse_cseq)

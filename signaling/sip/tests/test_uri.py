@@ -169,3 +169,12 @@ def test_it_finds_equivalent_uris_equal(one: str, other: str) -> None:
 )
 def test_it_finds_different_uris_different(one: str, other: str) -> None:
     assert not SipUri.parse(one).equals(SipUri.parse(other))
+
+
+def test_a_uri_that_was_written_equals_one_that_was_not_and_changes_with_its_fields() -> None:
+    written = SipUri(user="a", host="h")
+    assert str(written) == str(written) == "sip:a@h"
+    assert written == SipUri(user="a", host="h")
+    assert hash(written) == hash(SipUri(user="a", host="h"))
+    assert str(written.replace(port=5070)) == "sip:a@h:5070"
+    assert "_text" not in repr(written)
