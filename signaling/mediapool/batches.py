@@ -133,7 +133,7 @@ class BatchQueue:
                 self._waiting.popleft()
                 continue
             count += len(execution.requests)
-            size += sum([_size(request) for request in execution.requests])
+            size += sum([request.ByteSize() for request in execution.requests])
             if executions and (count > MAX_BATCH_REQUESTS or size > MAX_BATCH_BYTES):
                 break
             executions.append(self._waiting.popleft())
@@ -200,11 +200,6 @@ def _fail_impatient(executions: Iterable[Execution], error: MediaError) -> None:
     for execution in executions:
         if execution.is_impatient:
             execution.fail(error)
-
-
-def _size(request: Any) -> int:
-    """Return about how long a request is, without serialising it."""
-    return 256 + len(getattr(request, "remote_sdp", ""))
 
 
 def _result(reply: pb.ControlReply | None) -> Result:
