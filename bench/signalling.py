@@ -25,6 +25,7 @@ from tests.stack import Phone, Stack, make_template, password
 
 SERVER_ENV = {
     "SIP_T1_S": "0.5",
+    "CONFIG_POLL_S": "0.25",
     "LOGLEVEL": "warn",
     "MAX_CALLS_PER_USER": "0",
     "MAX_CALLS": "100000",
