@@ -8,6 +8,7 @@ quantifiers only, so that matching is linear in the input; nothing here backtrac
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
 from urllib.parse import quote, unquote
 
@@ -61,6 +62,7 @@ def clamp_uint(text: str, maximum: int, what: str) -> int:
     return min(int(digits or "0"), maximum)
 
 
+@lru_cache(maxsize=1024)
 def parse_port(text: str) -> int:
     """Parse a port of 1 to 65535; raise RemoteProtocolError(400) otherwise."""
     port = parse_uint(text, MAX_PORT, "port")

@@ -77,10 +77,10 @@ _LINE_END_BYTES = frozenset({b"\r", b"\n"})
 
 def _parse(data: bytes, limits: ParseLimits) -> SipRequest | SipResponse:
     lines, body_start = split_head(data)
-    fields = _parse_fields(lines, limits)
+    fields = _parse_fields(lines, body_start, limits)
     body = data[body_start:]
     lengths = fields.get("Content-Length")
-    if lengths is not None:
+    if lengths is not None and lengths != [str(len(body))]:
         if len(lengths) > 1:
             raise bad_request("Content-Length is repeated")
         length = parse_uint(lengths[0], limits.max_message_bytes, "Content-Length")
@@ -103,14 +103,14 @@ def _parse(data: bytes, limits: ParseLimits) -> SipRequest | SipResponse:
 _STATUS_LINE_STARTS = frozenset({"SIP/", "sip/", "Sip/"})
 
 
-def _parse_fields(lines: list[str], limits: ParseLimits) -> dict[str, list[str]]:
+def _parse_fields(lines: list[str], head_bytes: int, limits: ParseLimits) -> dict[str, list[str]]:
     """Return the lines after the start line by canonical name; raise RemoteProtocolError(400).
 
-    A fold makes a line that is no header: then `lines` is unfolded in place and read again.
+    No line is longer than `head_bytes`, so that those of a short head need not be measured. A fold makes a line that is no header: then `lines` is unfolded in place and read again.
     """
     if len(lines) > limits.max_headers + 1:
         raise bad_request("too many headers")
-    if max(map(len, lines)) > limits.max_header_bytes:
+    if head_bytes > limits.max_header_bytes and max(map(len, lines)) > limits.max_header_bytes:
         raise bad_request("header too long")
     fields: dict[str, list[str]] = {}
     known = CANONICAL_NAMES
@@ -122,7 +122,7 @@ def _parse_fields(lines: list[str], limits: ParseLimits) -> dict[str, list[str]]
         if key is None or not colon:
             if any(other[:1] in _FOLD_STARTS for other in lines[1:]):
                 lines[:] = unfold(lines)
-                return _parse_fields(lines, limits)
+                return _parse_fields(lines, head_bytes, limits)
             key = canonical_name(name.rstrip(" \t"))
             if key is None or not colon:
                 raise bad_request("bad header line")
