@@ -2,7 +2,8 @@
 """The parts of the dashboard as HTML, the same for the first page and for its updates.
 
 Templates escape everything. What is rendered for one set of rights is kept while the pictures are the same, so that
-many open pages of people with the same rights cost one rendering.
+many open pages of people with the same rights cost one rendering. Invariant: of what was rendered of former pictures
+nothing is kept, which would be hundreds of kilobytes each with hundreds of calls.
 """
 
 from __future__ import annotations
@@ -45,13 +46,21 @@ def fragments(pictures: Sequence[Picture], access: Access, *, ticking: bool) -> 
         ticking: whether a script fills in durations; without, they are written.
     """
     seen = history(access)
-    key = (tuple(picture.version for picture in pictures), _rights(access), seen, ticking)
-    kept = _kept.get(key)
-    if kept is None:
-        if len(_kept) >= _MAX_KEPT:
-            _kept.clear()
-        kept = _kept[key] = _render(pictures, access, seen, ticking)
-    return kept
+    if not ticking:
+        # A page's own look at the nodes, which nobody shares.
+        return _render(pictures, access, seen, ticking)
+    versions, rights = tuple(picture.version for picture in pictures), _rights(access)
+    kept = _kept.get(rights)
+    if kept is not None and kept[:2] == (versions, seen):
+        return kept[2]
+    made = _render(pictures, access, seen, ticking)
+    for former in [each for each, (of, *_) in list(_kept.items()) if of != versions]:
+        # Another thread may have been faster.
+        _kept.pop(former, None)
+    if len(_kept) >= _MAX_KEPT:
+        _kept.clear()
+    _kept[rights] = versions, seen, made
+    return made
 
 
 def _render(pictures: Sequence[Picture], access: Access, seen: History, ticking: bool) -> Fragments:
@@ -69,4 +78,5 @@ def _rights(access: Access) -> tuple[object, ...]:
     return (access.may(Permission.PLATFORM), *(access.accounts_with(name) for name in names))
 
 
-_kept: dict[tuple[Any, ...], Fragments] = {}
+_kept: dict[tuple[Any, ...], tuple[tuple[int, ...], History, Fragments]] = {}
+"""Rights → the versions of the pictures, the history, and what was rendered of them."""
