@@ -8,8 +8,7 @@ from typing import Any
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern, URLResolver, include, path, reverse
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
-from rest_framework.permissions import IsAuthenticated
+from drf_spectacular.views import SpectacularSwaggerView
 from rest_framework.routers import SimpleRouter
 
 from accounts.api.import_views import UserImportView
@@ -22,6 +21,7 @@ from dialplan.api.views import RouteViewSet, SimulateView
 from media.api.views import PromptViewSet
 from signaling.bans.api import BanViewSet
 from signaling.registrations_api import RegistrationViewSet
+from switchboard.api_description import SchemaView
 
 router = SimpleRouter(trailing_slash=False)
 router.register("accounts", AccountViewSet)
@@ -32,12 +32,6 @@ router.register("prompts", PromptViewSet)
 router.register("registrations", RegistrationViewSet)
 router.register("bans", BanViewSet)
 router.register("recordings", RecordingViewSet)
-
-
-class SchemaView(SpectacularAPIView):
-    """The OpenAPI description."""
-
-    permission_classes = (IsAuthenticated,)
 
 
 class ConsoleView(SpectacularSwaggerView):

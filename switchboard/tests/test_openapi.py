@@ -50,4 +50,7 @@ def test_the_console_asks_for_a_login_and_loads_nothing_from_elsewhere(client: C
 def test_the_description_is_served_to_who_is_logged_in(client: Client) -> None:
     assert client.get("/api/schema").status_code == 401
     client.force_login(make_people()["vera"])
-    assert client.get("/api/schema", headers={"accept": "application/json"}).status_code == 200
+    for accepted in ("*/*", "application/json", "application/vnd.oai.openapi+json"):
+        answer = client.get("/api/schema", headers={"accept": accepted})
+        assert answer.json() == json.loads(SNAPSHOT.read_text())
+        assert answer["Content-Type"] == accepted.replace("*/*", "application/json")

@@ -55,9 +55,9 @@ def test_an_image_starts_and_checks_its_role(role: str, command: str) -> None:
 
 
 def test_only_what_runs_is_sent_to_the_builder() -> None:
-    assert not [
-        name for name in sent_files() if "/tests/" in name or name.startswith(("tests/", "docs/", "bench/"))
-    ]
+    # The ui serves the description of its REST API.
+    assert [name for name in sent_files() if name.startswith("docs/")] == ["docs/openapi-ui.json"]
+    assert not [name for name in sent_files() if "/tests/" in name or name.startswith(("tests/", "bench/"))]
     assert not any(
         is_sent(name) for name in (".git/config", "var/secret-key", "deploy/k8s-production/secrets/x")
     )
@@ -69,7 +69,7 @@ def test_only_what_runs_is_sent_to_the_builder() -> None:
 def test_an_image_holds_the_product_and_not_the_means_to_build_it(tmp_path: Path) -> None:
     assemble(read("signaling"), tmp_path)
     app = tmp_path / "app"
-    assert {path.name for path in app.iterdir()} == {"manage.py", "config", *APPS}
+    assert {path.name for path in app.iterdir()} == {"manage.py", "config", "docs", *APPS}
     assert (app / "config" / "dialplan.json").is_file()
     assert not (app / "media" / "engine").exists()
     programs = {path.name for path in (tmp_path / "bin").iterdir()}
