@@ -59,7 +59,7 @@ class Memory:
     idle: float = 0.0
     highest: float = 0.0
     written: float = 0.0
-    """Of it, the highest that cannot be given back, and which a limit so cannot do without."""
+    """Of it, the highest that the kernel cannot take back from a container that comes to its limit."""
 
 
 @contextmanager
@@ -212,7 +212,7 @@ def measure(report: Report, *, count: int, hold_s: float) -> bool:
     report.notes.append(
         f"{row['n']} calls; each sent at least {row['fewest']} packets of RTP through the relay."
     )
-    return all(found.written < int(limits[role].removesuffix("Mi")) for role, found in memory.items())
+    return all(found.highest < int(limits[role].removesuffix("Mi")) for role, found in memory.items())
 
 
 def visit(place: Switchboard, until: float) -> tuple[set[int], int]:

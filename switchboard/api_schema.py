@@ -5,6 +5,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.http import HttpRequest
+
+from switchboard import lean
+
+lean.import_spectacular()
+
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 
@@ -74,6 +80,23 @@ class AccountGiven(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-
 
 class Schema(AutoSchema):
     """drf-spectacular's schema of a view; its import makes the extensions above known."""
+
+
+def mock_request(method: str, path: str, view: Any, original: Any, **_: Any) -> Any:
+    """Return the request with which a view is asked for its description (``GET_MOCK_REQUEST``).
+
+    Args:
+        method: of HTTP.
+        path: of the operation, with names in place of values.
+        view: that is described.
+        original: the request for the description; None when a command writes it.
+    """
+    bare = HttpRequest()
+    bare.method, bare.path, bare.path_info = method, path, path
+    request = view.initialize_request(bare)
+    if original is not None:
+        request.user, request.auth = original.user, original.auth
+    return request
 
 
 def close_requests(result: dict[str, Any], **_: Any) -> dict[str, Any]:

@@ -7,6 +7,10 @@ from django.core.asgi import get_asgi_application
 pages = get_asgi_application()
 
 # Only now, because it needs the app registry.
+from switchboard import lean  # noqa: E402
+
+lean.import_rest_framework()
+
 from signaling.api.consumers import EventsConsumer  # noqa: E402
 from switchboard.sockets import router  # noqa: E402
 

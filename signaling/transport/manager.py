@@ -19,13 +19,13 @@ from signaling.transport.addresses import check_target, is_loopback, nobody, pri
 from signaling.transport.certificate import Identity
 from signaling.transport.certificate_watch import CertificateWatch
 from signaling.transport.config import TransportConfig
-from signaling.transport.descriptors import make_room
 from signaling.transport.errors import ListenError
 from signaling.transport.resolver import Resolver
 from signaling.transport.srv import Target
 from signaling.transport.tcp import TcpTransport
 from signaling.transport.tls import TlsTransport
 from signaling.transport.udp import UdpTransport
+from switchboard.descriptors import make_room
 
 logger = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from switchboard.settings.web import DEBUG
 from switchboard.settings.base import EVERY_ROLE, env
 from switchboard.settings.services import REDIS_ADDR
 
-lean.import_without("structlog", "rich")
+lean.import_without("structlog", *lean.NOT_FOR_STRUCTLOG)
 if REDIS_ADDR is not None:
     lean.import_without("redis.asyncio", "cryptography")
 ALLOW_DEV_SECRETS = env.boolean(

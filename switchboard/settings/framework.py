@@ -126,6 +126,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_NO_READ_ONLY_REQUIRED": False,
     "SORT_OPERATION_PARAMETERS": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "GET_MOCK_REQUEST": "switchboard.api_schema.mock_request",
     "ENUM_NAME_OVERRIDES": {
         "LineStatus": ("created", "valid", "skipped", "error"),
     },

@@ -13,8 +13,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from signaling.live.child import CHILD_FLAG
-from signaling.transport.descriptors import make_room
 from switchboard import database_away, env, logs
+from switchboard.descriptors import make_room
 from switchboard.ports import WantedPort, problem_with
 
 log = structlog.get_logger("switchboard.live")

@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from switchboard import env, logs
+from switchboard import env, lean, logs
 from switchboard.jobs import local
 from switchboard.jobs.child import CHILD_FLAG
 
@@ -49,6 +49,7 @@ class Command(BaseCommand):
                 str(options["silence_s"]),
             ]
             os.execv(sys.executable, keeper)  # noqa: S606 - this program's own worker
+        lean.bound_allocator()
         logs.configure(settings.UI_LOGLEVEL, settings.LOG_FORMAT)
         stopping = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -11,8 +11,8 @@ from daphne.endpoints import build_endpoint_description_strings
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from signaling.transport.descriptors import make_room
 from switchboard import database_away, env, lean, logs
+from switchboard.descriptors import make_room
 from switchboard.jobs.child import running
 from switchboard.patient_server import PatientServer
 from switchboard.ports import WantedPort, problem_with
@@ -27,6 +27,7 @@ class Command(BaseCommand):
         env.add_flags(parser, settings.ENV, "ui")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        lean.bound_allocator()
         logs.configure(settings.UI_LOGLEVEL, settings.LOG_FORMAT)
         logs.quiet_refusals()
         database_away.quiet_the_log()

@@ -5,7 +5,7 @@ import resource
 
 import pytest
 
-from signaling.transport.descriptors import OTHER_DESCRIPTORS, make_room
+from switchboard.descriptors import OTHER_DESCRIPTORS, make_room
 
 
 @pytest.fixture
