@@ -19,6 +19,7 @@ from typing import Any, Final, TypeVar
 import structlog
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
+from nats.js.errors import ServiceUnavailableError
 
 log = structlog.get_logger("switchboard.nats")
 
@@ -76,6 +77,9 @@ async def connect(url: str, name: str) -> Client:
 
 def sentence(error: BaseException) -> str:
     """Return an error in one line."""
+    if isinstance(error, ServiceUnavailableError) and error.description is None:
+        # Nobody answers at JetStream's subjects, so there is no text.
+        return "the server does not run JetStream"
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 

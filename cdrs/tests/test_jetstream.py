@@ -13,7 +13,7 @@ from cdrs.jetstream import JetStreamSink
 from cdrs.nats_link import STREAM, SUBJECT
 from cdrs.record import CallRecord
 from cdrs.tests.conftest import JournalWriter, RecordMaker, wait_until
-from tests.nats import NatsServer, nats_server  # noqa: F401 - a fixture
+from tests.nats import NatsServer, find_server, nats_server  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.nats
 
@@ -153,6 +153,20 @@ def test_records_stay_in_the_journal_while_the_stream_is_full(
     assert sink.deliver([make_ended() for _ in range(3)]) == []
     with pytest.raises(SinkUnavailable, match="maximum messages"):
         sink.deliver([make_ended()])
+
+
+def test_a_server_without_jetstream_is_told_of_as_such(make_ended: RecordMaker) -> None:
+    program = find_server()
+    assert program is not None
+    plain = NatsServer(program, jetstream=False)
+    plain.start()
+    sink = JetStreamSink(plain.url, ack_timeout_s=2.0)
+    try:
+        with pytest.raises(SinkUnavailable, match="does not run JetStream"):
+            sink.deliver([make_ended()])
+    finally:
+        sink.close()
+        plain.remove()
 
 
 def test_a_journal_is_emptied_into_the_stream(
