@@ -96,6 +96,7 @@ class SignalingConfig:
                 dns_timeout_s=settings.DNS_TIMEOUT_S,
                 tls=TlsFiles.from_settings(settings),
                 tls_port=settings.SIP_TLS_PORT,
+                tls_max_connections=settings.SIP_TLS_MAX_CONNECTIONS,
                 tls_handshake_s=settings.SIP_TLS_HANDSHAKE_S,
                 tls_handshakes_per_s=settings.SIP_TLS_HANDSHAKES_PER_SECOND,
                 tls_half_open_per_source=settings.SIP_TLS_HALF_OPEN_PER_SOURCE,

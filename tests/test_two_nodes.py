@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -15,12 +16,14 @@ from pathlib import Path
 import pytest
 
 from tests import audio, rawsip
+from tests.certificates import Certificate, certificate
 from tests.live_api import LiveApi
 from tests.nodes import Node, running_nodes
 from tests.phones.process import PhoneProcess
 from tests.redis_server import RedisServer, running_redis
 from tests.sipp import SippRunner
 from tests.stack import FIRST_POOL_USER, POOL_USERS, Phone
+from tests.test_tls import invite
 
 pytestmark = [pytest.mark.e2e, pytest.mark.redis]
 
@@ -37,10 +40,16 @@ def server() -> Iterator[RedisServer]:
 
 
 @pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    return certificate(tmp_path_factory.mktemp("certificate"))
+
+
+@pytest.fixture(scope="module")
 def nodes(
-    server: RedisServer, template: Path, tmp_path_factory: pytest.TempPathFactory
+    server: RedisServer, shown: Certificate, template: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[list[Node]]:
-    with running_nodes(tmp_path_factory.mktemp("nodes"), template, server) as nodes:
+    tls = {"SIP_TLS_CERT": str(shown.path), "SIP_TLS_KEY": str(shown.key)}
+    with running_nodes(tmp_path_factory.mktemp("nodes"), template, server, 2, **tls) as nodes:
         for node in nodes:
             LiveApi(node).ready()
         yield nodes
@@ -230,7 +239,20 @@ def test_what_is_in_redis_is_as_documented(server: RedisServer, nodes: list[Node
     assert 290 < server.client().ttl(key) <= 302
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_a_sips_call_does_not_go_to_another_node_in_the_clear(nodes: list[Node], shown: Certificate) -> None:
+    trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    trust.load_verify_locations(shown.authority)
+    first, second = (("127.0.0.1", node.ports.tls) for node in nodes)
+    with rawsip.Peer(first, tls=trust) as phone, rawsip.Peer(second, tls=trust) as caller:
+        callee = nodes[0].phone()
+        assert phone.register(callee).status == 200
+        wait_shared(nodes[0], callee)
+        refused = invite(caller, nodes[0].phone(), f"sips:{callee.username}@{callee.domain}")
+        assert (refused.status, refused.get("warning")) == (480, '380 switchboard "SIPS Not Allowed"')
+        assert phone.receive(0.3) is None
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
 def test_phones_of_two_nodes_hear_each_other_though_either_node_is_killed(
     nodes: list[Node], tmp_path: Path, transport: str
 ) -> None:

@@ -38,11 +38,13 @@ class TransportConfig:
     tls: TlsFiles | None = None
     """The certificate of SIP over TLS; None: it is not served."""
     tls_port: int = 5061
-    """Port of TLS; 0 takes a free one (tests). The limits on TCP connections count for those of TLS once more."""
+    """Port of TLS; 0 takes a free one (tests)."""
+    tls_max_connections: int = 4000
+    """As `tcp_max_connections`: each takes ten times as much memory. The other limits on TCP hold for TLS once more."""
     tls_handshake_s: float = 5.0
     """A handshake must be done within this time."""
     tls_handshakes_per_s: int = 200
-    """Most handshakes begun in a second, each up to a millisecond of the loop; the others wait their turn."""
+    """Most handshakes begun in a second, each about a millisecond of the loop; the others wait their turn."""
     tls_half_open_per_source: int = 100
     """Most handshakes at once with one address (with one /64 with IPv6)."""
     dns_timeout_s: float = 3.0

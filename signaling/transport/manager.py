@@ -91,10 +91,16 @@ class TransportManager:
 
     async def start(self) -> None:
         """Open all listeners; raise ListenError, which names port and protocol, with none left open."""
-        kinds = 1 if self.certificate is None else 2
-        room = make_room(kinds * self._config.tcp_max_connections) // kinds
-        if room < self._config.tcp_max_connections:
-            self._config = dataclasses.replace(self._config, tcp_max_connections=max(1, room))
+        wanted = self._config.tcp_max_connections
+        encrypted = 0 if self.certificate is None else self._config.tls_max_connections
+        room = make_room(wanted + encrypted)
+        if room < wanted + encrypted:
+            share = room / (wanted + encrypted)
+            self._config = dataclasses.replace(
+                self._config,
+                tcp_max_connections=max(1, int(wanted * share)),
+                tls_max_connections=max(1, int(encrypted * share)),
+            )
         for attempt in range(EPHEMERAL_ATTEMPTS):
             try:
                 await self._open()
@@ -114,7 +120,8 @@ class TransportManager:
         numbers = count(1)
         tcp, tls = TcpTransport(self._config, *callbacks, numbers), None
         if self.certificate is not None:
-            tls = TlsTransport(self._config, *callbacks, numbers, self.certificate.identity)
+            config = dataclasses.replace(self._config, tcp_max_connections=self._config.tls_max_connections)
+            tls = TlsTransport(config, *callbacks, numbers, self.certificate.identity)
         try:
             if tls is not None:
                 await tls.open(self._config.tls_port)

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import ssl
 
-READ_BYTES = 65536
+SLICE_BYTES = 16384
+"""What passes at once, a record of TLS: OpenSSL's buffers stay for good as large as they once were."""
 
 
 class TlsChannel:
@@ -21,13 +22,14 @@ class TlsChannel:
         server_name: whom the peer's certificate must name; None: this end is the server, and asks for none.
     """
 
-    __slots__ = ("_incoming", "_outgoing", "_tls", "is_closed", "is_up", "problem")
+    __slots__ = ("_incoming", "_outgoing", "_pending", "_tls", "is_closed", "is_up", "problem")
 
     def __init__(self, context: ssl.SSLContext, server_name: str | None = None) -> None:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(
             self._incoming, self._outgoing, server_side=server_name is None, server_hostname=server_name
         )
+        self._pending = b""
         self.is_up = False
         """Whether the handshake is done."""
         self.is_closed = False
@@ -44,28 +46,37 @@ class TlsChannel:
 
         When there is no going on it sets `problem`; what `to_send` then returns tells the peer why.
         """
-        self._incoming.write(data)
-        if not self.is_up and not self._shake_hands():
-            return b""
         parts: list[bytes] = []
+        for begin in range(0, len(data), SLICE_BYTES):
+            self._incoming.write(data[begin : begin + SLICE_BYTES])
+            if self.is_up or self._shake_hands():
+                self._read(parts)
+            if self.problem or self.is_closed:
+                break
+        return b"".join(parts)
+
+    def _read(self, parts: list[bytes]) -> None:
         try:
-            while part := self._tls.read(READ_BYTES):
+            while part := self._tls.read(SLICE_BYTES):
                 parts.append(part)
             self.is_closed = True
         except ssl.SSLWantReadError:
-            return b"".join(parts)
+            return  # the rest of a record is still to come
         except ssl.SSLZeroReturnError:
             self.is_closed = True
         except ssl.SSLError as error:
             self.problem = _words(error)
-        return b"".join(parts)
 
     def encrypt(self, data: bytes) -> bool:
         """Take plaintext to send; False, and `problem` set, when there is no going on. Only once the channel is up."""
         try:
+            if len(data) <= SLICE_BYTES:
+                self._tls.write(data)
+                return True
             view = memoryview(data)
             while view:
-                view = view[self._tls.write(view) :]
+                view = view[self._tls.write(view[:SLICE_BYTES]) :]
+                self._pending += self._outgoing.read()
         except ssl.SSLError as error:
             self.problem = _words(error)
             return False
@@ -80,7 +91,10 @@ class TlsChannel:
 
     def to_send(self) -> bytes:
         """Return and forget the bytes for the wire."""
-        return self._outgoing.read() if self._outgoing.pending else b""
+        data = self._outgoing.read() if self._outgoing.pending else b""
+        if self._pending:
+            data, self._pending = self._pending + data, b""
+        return data
 
     def _shake_hands(self) -> bool:
         try:

@@ -45,6 +45,13 @@ SIP_TLS_CA = env.path(
 SIP_TLS_PORT = env.port("SIP_TLS_PORT", 5061, roles=[SIGNALING], help="SIP listen port for TLS")
 if SIP_TLS_CERT is not None and SIP_TLS_PORT == SIP_PORT:
     raise BadVariable("SIP_TLS_PORT", str(SIP_TLS_PORT), "another port than PORT")
+SIP_TLS_MAX_CONNECTIONS = env.integer(
+    "SIP_TLS_MAX_CONNECTIONS",
+    4000,
+    minimum=1,
+    roles=[SIGNALING],
+    help="Most TLS connections at once; each takes 20 KiB of memory, and up to 60 after long messages",
+)
 SIP_TLS_HANDSHAKE_S = env.seconds(
     "SIP_TLS_HANDSHAKE_S",
     5,
@@ -57,7 +64,7 @@ SIP_TLS_HANDSHAKES_PER_SECOND = env.integer(
     200,
     minimum=1,
     roles=[SIGNALING],
-    help="Most TLS handshakes begun in a second, each up to a millisecond of the processor; the others wait their turn",
+    help="Most TLS handshakes begun in a second, each about a millisecond of the processor; the others wait their turn",
 )
 SIP_TLS_HALF_OPEN_PER_SOURCE = env.integer(
     "SIP_TLS_HALF_OPEN_PER_SOURCE",
@@ -102,7 +109,7 @@ SIP_TCP_MAX_CONNECTIONS = env.integer(
     10000,
     minimum=1,
     roles=[SIGNALING],
-    help="Most TCP connections at once, and most TLS ones",
+    help="Most TCP connections at once",
 )
 SIP_TCP_MAX_PER_SOURCE = env.integer(
     "SIP_TCP_MAX_PER_SOURCE",

@@ -279,6 +279,32 @@ async def test_it_closes_an_idle_connection_but_not_one_that_a_binding_holds(tls
         each.close()
 
 
+async def test_who_is_banned_loses_the_connection(tls):
+    manager, recorder = await tls()
+    reader, writer = await connect(manager)
+    writer.write(message())
+    _, flow = await recorder.message()
+    assert manager.close_from(lambda ip: ip == "127.0.0.1") == 1
+    assert await recorder.lost_flow() == flow
+    assert await ended(reader) == b""
+    writer.close()
+
+
+async def test_it_has_a_limit_of_its_own(tls):
+    manager, recorder = await tls(tls_max_connections=2)
+    phones = [await connect(manager) for _ in range(2)]
+    for _, writer in phones:
+        writer.write(message())
+        manager.hold((await recorder.message())[1], asyncio.get_running_loop().time() + 60)
+    reader, late = await raw(manager)
+    assert await ended(reader) == b""
+    _, clear = await asyncio.open_connection(*manager.local)
+    clear.write(message(b"still"))
+    assert (await recorder.message())[0] == message(b"still")
+    for writer in (late, clear, *(each for _, each in phones)):
+        writer.close()
+
+
 async def test_connections_of_tcp_and_tls_have_different_numbers(tls):
     manager, recorder = await tls()
     _, encrypted = await connect(manager)
