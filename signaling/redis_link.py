@@ -124,8 +124,8 @@ class RedisLink:
         self.problem: str | None = "not connected yet"
         """Why it is away or takes no writes, None while all is well."""
         self.on_connect: list[Callable[[], None]] = []
-        """Called after each connection, the first one too, and when writes are taken again: Redis may be empty. Large state
-        goes out in pieces."""
+        """Called after each connection, the first one too, when writes are taken again, and when keys were lost: Redis may
+        be empty. Large state goes out in pieces."""
         self.dropped = 0
         """Commands that were dropped because too many waited."""
         self.refused = 0
@@ -187,6 +187,11 @@ class RedisLink:
             self.dropped += 1
         if self._timer is None and self.connected:
             self._timer = asyncio.get_running_loop().call_later(GATHER_S, self._gathered)
+
+    def lost_keys(self) -> None:
+        """Take an owner's word that Redis has lost what it held, without having been away, and have all write anew."""
+        log.warning("redis.lost_keys", address=self.address)
+        self._tell_owners()
 
     async def read(self, *commands: Command, timeout_s: float) -> list[Any] | None:
         """Send commands at once and return their replies (bytes, ints, lists of them, None).

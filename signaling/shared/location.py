@@ -3,7 +3,8 @@
 
 Each node keeps its own bindings (`signaling.location`) and owns them: what is in Redis is a copy, written behind.
 Runs on the event loop. Invariants: no registration waits for Redis, and a call at most `LOOKUP_S`; when Redis comes
-back, empty or not, this node's bindings are written anew; a node that stopped telling that it lives counts as gone.
+back, empty or not, or was emptied, this node's bindings are written anew; a node that stopped telling that it lives counts
+as gone.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ BEAT_S = 1.0
 """How often a node tells that it lives, and looks for what others tell it."""
 ALIVE_S = 5
 """A node that has not told so for this long is gone."""
+RENEW_S = 600.0
+"""How often all bindings are written again: a Redis whose memory is full drops keys that nobody asked for lately."""
 PORTION = 200
 MOST_QUEUED = 1_000
 """Writing all bindings anew waits while more commands than this are queued."""
@@ -79,6 +82,8 @@ class SharedLocation:
         self._wall = wall
         self._tasks: list[asyncio.Task[None]] = []
         self._all = asyncio.Event()
+        self._told = (float("-inf"), 0)
+        """When it was last told that this node lives, and how often Redis had been away by then."""
 
     def start(self) -> None:
         """Begin to tell others; the bindings that were restored are written as soon as Redis is there."""
@@ -168,15 +173,26 @@ class SharedLocation:
     def _tell_alive(self) -> None:
         host, port = self._address()
         self._link.write(("SET", f"node:{self._node_id}", f"{host} {port}", "EX", ALIVE_S))
+        self._told = (self._now(), self._link.outages)
 
     async def _beat(self) -> None:
+        alive: Command = ("EXISTS", f"node:{self._node_id}")
         inbox: Command = ("LPOP", f"inbox:{self._node_id}", MAX_NOTICES)
+        renew_at = self._now() + RENEW_S
         while True:
             if self._link.connected:
-                self._tell_alive()
-                replies = await self._link.read(inbox, timeout_s=BEAT_S)
-                for text in (replies or [None])[0] or ():
+                told_at, outages = self._told
+                replies = await self._link.read(alive, inbox, timeout_s=BEAT_S)
+                is_alive, notices = replies or (1, None)
+                for text in notices or ():
                     self._take_notice(text)
+                is_recent = self._now() - told_at < ALIVE_S / 2 and outages == self._link.outages
+                if not is_alive and is_recent and self._link.problem is None:
+                    self._link.lost_keys()
+                elif self._now() >= renew_at:
+                    self._all.set()
+                    renew_at = self._now() + RENEW_S
+                self._tell_alive()
             await asyncio.sleep(BEAT_S)
 
     def _take_notice(self, text: bytes) -> None:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from signaling.binding import Binding
 from signaling.location import Location
@@ -184,6 +185,40 @@ async def test_everything_is_written_anew_when_redis_comes_back_empty(nodes, red
         await until(lambda: len(client.keys("reg:*")) == 450)
         await until(lambda: client.exists("node:node-1"))
     assert len(await two.shared.elsewhere("user-7", "sip:user-7@example.org")) == 1
+
+
+async def test_everything_is_written_anew_when_redis_was_emptied(nodes, redis_server):  # noqa: F811
+    one, two = nodes
+    told = []
+    one.link.on_connect.append(lambda: told.append(1))
+    one.location.store(registered())
+    await settle(one, two)
+    with redis_server.client() as client, capture_logs() as logs:
+        await until(lambda: client.exists("node:node-1"))
+        client.flushall()
+        await until(lambda: client.exists(f"reg:{AOR}"))
+        await asyncio.sleep(0.3)
+    assert await two.contacts()
+    assert told == [1]
+    assert [line["event"] for line in logs] == ["redis.lost_keys"] * 2
+
+
+async def test_a_binding_that_redis_dropped_for_want_of_memory_comes_back(
+    redis_server,  # noqa: F811
+    monkeypatch,
+):
+    monkeypatch.setattr(shared_location, "BEAT_S", 0.05)
+    monkeypatch.setattr(shared_location, "RENEW_S", 0.3)
+    one = Node(redis_server, "node-1")
+    await one.link.start()
+    one.shared.start()
+    one.location.store(registered())
+    with redis_server.client() as client:
+        await until(lambda: client.exists(f"reg:{AOR}"))
+        client.delete(f"reg:{AOR}")
+        await until(lambda: client.exists(f"reg:{AOR}"))
+    await one.shared.stop()
+    await one.link.stop()
 
 
 async def test_nothing_is_found_and_nothing_waits_while_redis_is_frozen_or_away(nodes, redis_server):  # noqa: F811
