@@ -8,7 +8,7 @@ from django.views.generic import RedirectView
 
 from accounts.setup.pages import provision
 from switchboard.dashboard.rtpmanager import rtp_manager
-from switchboard.dashboard.views import hang_up
+from switchboard.dashboard.views import hang_up, record
 from switchboard.jobs.health import jobs_health
 from switchboard.metrics.views import MetricsView
 
@@ -28,6 +28,7 @@ urlpatterns = [
     path("health", health),
     path("metrics", MetricsView.as_view(), name="metrics"),
     path("admin/hang-up", admin.site.admin_view(hang_up), name="hang-up"),
+    path("admin/record", admin.site.admin_view(record), name="record"),
     path("admin/rtp-manager", admin.site.admin_view(rtp_manager), name="rtp-manager"),
     path("admin/", admin.site.urls),
     path("provision/<str:ticket>", provision, name="provision"),

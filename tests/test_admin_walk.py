@@ -106,7 +106,7 @@ def test_from_the_login_to_the_page_of_a_call(
         dashboard.evaluate(NOTE_THE_FIRST_CALL)
         dialled = time.time()
         phone.order("call", number=ECHO)
-        phone.wait_for("call_established")
+        call_id = phone.wait_for("call_established")["call_id"]
         row = dashboard.locator("[data-call]")
         expect(row).to_contain_text("2801", timeout=PATIENCE_MS)
         assert dashboard.evaluate("window.seenAt") / 1000 - dialled < APPEARS_S
@@ -116,10 +116,17 @@ def test_from_the_login_to_the_page_of_a_call(
         first = duration.inner_text()
         expect(duration).not_to_have_text(first)
 
+        row.get_by_role("button", name="Record the call").click()
+        expect(row.locator("[data-recorded]")).to_be_visible()
+        time.sleep(1.5)
+        row.get_by_role("button", name="Stop recording").click()
+        expect(row.locator("[data-recorded]")).to_have_count(0)
+
         row.get_by_role("button", name="Hang up").click()
         phone.wait_for("call_closed")
         expect(row).to_have_count(0)
 
+    own_stack.cdr(call_id)
     dashboard.goto(f"{url_of(own_stack)}/admin/cdrs/cdr/")
     call = dashboard.locator("table tbody tr", has_text="2801")
     expect(call).to_have_count(1)
@@ -128,6 +135,9 @@ def test_from_the_login_to_the_page_of_a_call(
     expect(sentence).to_contain_text("Erin 2801 called 600")
     expect(sentence).to_contain_text("answered after")
     expect(sentence).to_contain_text("hung up by admin")
+    [recording] = own_stack.rows("SELECT state, duration_ms FROM recordings")
+    assert recording["state"] == "complete"
+    assert 1000 < recording["duration_ms"] < 4000
 
 
 def test_the_password_is_gone_after_a_reload_and_the_page_is_right(

@@ -62,11 +62,37 @@ def test_a_call_appears_counts_and_is_hung_up_by_its_button(page, node):
     expect(duration).to_have_text(re.compile(r"^0:0[1-9]$"))
     first = duration.inner_text()
     expect(duration).not_to_have_text(first)
-    row.get_by_role("button").click()
+    row.get_by_role("button", name="Hang up").click()
     expect(row).to_have_count(0)
     expect(page.locator(".board-said")).to_have_text("The call was hung up.")
     expect(page.locator("[data-card=calls]")).to_have_text("0")
     assert node.hung_up[-1] == "uuid-live"
+
+
+def test_a_call_is_recorded_and_not_any_more_by_its_button_which_keeps_the_focus(page, node):
+    node.tables["calls"] = [call("any", "4712"), call("any", "4713", codec="opus")]
+    row = page.locator("[data-call='uuid-4712']")
+    expect(page.locator("[data-call='uuid-4713']").get_by_role("button", name="Record")).to_have_count(0)
+    row.get_by_role("button", name="Record the call").click()
+    expect(row.locator("[data-recorded]")).to_have_text("recorded")
+    expect(page.locator(".board-said")).to_have_text("The call is being recorded.")
+    stop = row.get_by_role("button", name="Stop recording")
+    expect(stop).to_be_focused()
+    stop.click()
+    expect(row.locator("[data-recorded]")).to_have_count(0)
+    expect(row.get_by_role("button", name="Record the call")).to_be_focused()
+    assert node.recorded[-2:] == [("uuid-4712", True), ("uuid-4712", False)]
+
+
+def test_without_scripts_a_call_is_recorded_by_its_button(ui, node):
+    node.tables["calls"] = [call("any", "2424")]
+    with chromium() as browser:
+        plain = browser.new_page(java_script_enabled=False)
+        log_in(plain, ui)
+        with plain.expect_navigation():
+            plain.locator("[data-call]").get_by_role("button", name="Record the call").click()
+        expect(plain.locator("body")).to_contain_text("The call is being recorded.")
+        expect(plain.locator("[data-call] [data-recorded]")).to_have_count(1)
 
 
 def test_a_node_that_is_away_is_named_and_the_page_is_there_at_once(page):
@@ -93,14 +119,14 @@ def test_without_scripts_a_reload_shows_the_calls_and_the_button_works(ui, node)
         log_in(plain, ui)
         expect(plain.locator("[data-call] [data-since]")).to_have_text(re.compile(r"^\d+:\d\d$"))
         with plain.expect_navigation():
-            plain.locator("[data-call] button").click()
+            plain.locator("[data-call]").get_by_role("button", name="Hang up").click()
         expect(plain.locator("body")).to_contain_text("The call was hung up.")
         expect(plain.locator("[data-call]")).to_have_count(0)
 
 
 @pytest.mark.parametrize("width", [390, 768, 1280])
 def test_nothing_is_wider_than_the_window(page, node, width):
-    node.tables["calls"] = [call("any", "12345678901234567890", caller_name="N" * 60, state="ringing")]
+    node.tables["calls"] = [call("any", "12345678901234567890", caller_name="N" * 60, recording="on")]
     page.set_viewport_size({"width": width, "height": 800})
     expect(page.locator("[data-call]")).to_have_count(1)
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")

@@ -71,7 +71,7 @@ def hang_up(page: Page, node: FakeNode) -> str:
     """Hang up a call by its button; return what other pages are told."""
     number = str(next(numbers))
     node.tables["calls"] = [call("any", number, callee_number="<b>600</b>")]
-    button = page.locator(f"[data-call='uuid-{number}']").get_by_role("button")
+    button = page.locator(f"[data-call='uuid-{number}']").get_by_role("button", name="Hang up")
     button.wait_for()
     with page.expect_response("**/admin/hang-up") as answered:
         began = time.monotonic()

@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from switchboard.api_serializers import Strict
 
+RECORDING_STATES = ("off", "waiting", "on")
 CALL_STATES = ("received", "dialing", "ringing", "answered", "bridged", "held")
 DIALOG_STATES = ("Initial", "Early", "WaitingACK", "Confirmed", "Terminating", "Terminated")
 SESSION_STATES = ("created", "pending_remote", "active", "bridged", "terminated", "error")
@@ -44,6 +45,11 @@ class CallSerializer(Described):
     ringing_at = serializers.DateTimeField(allow_null=True)
     answered_at = serializers.DateTimeField(allow_null=True)
     codec = serializers.CharField()
+    recording = serializers.ChoiceField(
+        choices=RECORDING_STATES,
+        allow_null=True,
+        help_text="Whether it is being recorded; waiting: from its answer on; null: not for you to know.",
+    )
     rtp_manager = serializers.CharField()
     node_id = serializers.CharField(help_text="The signaling node.")
     route_id = serializers.CharField()

@@ -48,7 +48,12 @@ class TableView(LiveView):
         rows: Iterable[LiveRow] = self.mirror.rows(self.table, selection.tenants)
         found = [row for row in rows if selection.accepts is None or selection.accepts(row)]
         shown = found[selection.offset : selection.offset + selection.limit]
-        return list_response(self.table, shown, total=len(found))
+        return list_response(self.table, shown, self.tells_all, total=len(found))
+
+    def tells_all(self, row: LiveRow) -> bool:
+        """Whether the caller is told of a recording: who may neither make nor hear one does not see that there is any."""
+        access, tenant = self.access(), row["tenant_id"] or ""
+        return access.may(Permission.RECORD, tenant) or access.may(Permission.LISTEN, tenant)
 
     def matching(self, field: str, *values: str) -> list[LiveRow]:
         """Return the rows that the caller may see and whose field has one of the values.
@@ -181,7 +186,7 @@ class CallView(TableView):
     @extend_schema(operation_id="calls_get", responses=shapes.CallSerializer)
     def get(self, request: Request, call_id: str) -> HttpResponse:
         """Return a call by its SIP Call-ID (of either leg) or its uuid."""
-        return item_response(CALLS, find_call(self, call_id))
+        return item_response(CALLS, find_call(self, call_id), self.tells_all)
 
 
 def find_call(view: LiveView, call_id: str) -> LiveRow:

@@ -59,6 +59,13 @@ class CallRecording:
         """Whether a part is being recorded."""
         return self._running is not None
 
+    @property
+    def state(self) -> str:
+        """How it is told live: ``on``, ``waiting`` until the call is answered, or ``off``."""
+        if self.is_on:
+            return "on"
+        return "waiting" if self.is_wanted and not self._call.answered else "off"
+
     async def keep_up(self) -> None:
         """Begin if the call is to be recorded and somebody is up to be heard; nothing when it is being recorded."""
         call, media = self._call, self._call.media
@@ -93,6 +100,7 @@ class CallRecording:
             await self.keep_up()
         else:
             await self.stop()
+        self._call.notify.changed()
 
     def failed(self, event: RecordingFailed) -> None:
         """Note that a part could not go on; it is not tried again."""

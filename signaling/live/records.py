@@ -53,6 +53,7 @@ def call_row(call: Call) -> Row:
         record.ring_time,
         record.answer_time,
         "" if call.media is None else call.media.codec,
+        call.recording.state,
         record.rtp_manager,
         record.signaling_server,
         record.route_id,

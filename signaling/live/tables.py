@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of the feed; both ends come from one installation, so another version means that one of them is stale."""
 
 Row = tuple[Any, ...]
@@ -28,6 +28,8 @@ class Table:
     """The time from which, or to which, seconds are counted when a row is shown."""
     hidden: frozenset[str] = frozenset()
     """Fields that mean nothing outside."""
+    private: frozenset[str] = frozenset()
+    """Fields that not everybody is told who sees the row."""
 
 
 CALLS: Final = Table(
@@ -51,6 +53,7 @@ CALLS: Final = Table(
         "ringing_at",
         "answered_at",
         "codec",
+        "recording",
         "rtp_manager",
         "node_id",
         "route_id",
@@ -58,6 +61,7 @@ CALLS: Final = Table(
     ),
     times=frozenset({"started_at", "ringing_at", "answered_at"}),
     moment="answered_at",
+    private=frozenset({"recording"}),
 )
 DIALOGS: Final = Table(
     name="dialogs",

@@ -153,6 +153,16 @@ def hang_up(backend: Backend, call_uuid: str, person: str = "") -> None:
     do(backend, "DELETE", f"calls/{quote(call_uuid, safe='')}", person=person)
 
 
+def record(backend: Backend, call_uuid: str, *, is_wanted: bool, person: str = "") -> str:
+    """Record a call from now on, or no longer; return what the node says.
+
+    Raises:
+        BackendProblem: the node does not do it; status 404 when the call is over.
+    """
+    path = f"calls/{quote(call_uuid, safe='')}/recording"
+    return str(do(backend, "POST" if is_wanted else "DELETE", path, person=person).get("message", ""))
+
+
 def drain(backend: Backend, node_id: str, mode: str, person: str = "") -> None:
     """Have an RTP manager emptied.
 

@@ -18,6 +18,8 @@ from switchboard.dashboard.backends import PULSE, Picture, Rows
 SHOWN = 100
 """Most rows of a table on the page; the counts are of all."""
 STATE_TONES = {"answered": "good", "bridged": "good", "ringing": "fair", "held": "fair"}
+RECORDABLE = ("PCMU", "PCMA")
+"""Codecs that RTP managers write down; others they relay without reading."""
 DRAIN_COUNTS = {
     "ended_count": "ended by themselves",
     "failed_count": "could not be moved",
@@ -108,6 +110,18 @@ def _call(row: dict[str, Any], access: Access, now: float) -> dict[str, Any]:
         "state": state.replace("_", " "),
         "tone": STATE_TONES.get(state, "plain"),
         "may_hang_up": access.may(Permission.HANG_UP, row.get("tenant_id") or ""),
+        **_recording(row, access),
+    }
+
+
+def _recording(row: dict[str, Any], access: Access) -> dict[str, bool]:
+    """Return whether a call is being recorded, and whether it can be, for whoever may record; others see nothing."""
+    may = access.may(Permission.RECORD, row.get("tenant_id") or "")
+    is_recorded = row.get("recording") == "on"
+    can_be = row.get("recording") == "off" and row.get("codec") in RECORDABLE
+    return {
+        "is_recorded": may and is_recorded,
+        "may_record": may and can_be and bool(row.get("answered_at")),
     }
 
 

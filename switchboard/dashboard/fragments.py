@@ -74,7 +74,7 @@ def _render(pictures: Sequence[Picture], access: Access, seen: History, ticking:
 
 
 def _rights(access: Access) -> tuple[object, ...]:
-    names = (Permission.VIEW_LIVE, Permission.HANG_UP, Permission.VIEW_CDRS)
+    names = (Permission.VIEW_LIVE, Permission.HANG_UP, Permission.RECORD, Permission.VIEW_CDRS)
     return (access.may(Permission.PLATFORM), *(access.accounts_with(name) for name in names))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from channels import layers
@@ -36,12 +36,14 @@ class Notice:
     """The account whose people may see it if they see its calls; without one it is for platform administrators."""
     page: str = ""
     """The page that it was done on, which is told the outcome anyway."""
+    permission: str = Permission.VIEW_LIVE
+    """What is needed in the account to see it."""
 
     def may_be_seen_by(self, access: Access) -> bool:
         """Tell whether somebody may see it now."""
         if not self.tenant_id:
             return access.may(Permission.PLATFORM)
-        return access.may(Permission.VIEW_LIVE, self.tenant_id)
+        return access.may(Permission(self.permission), self.tenant_id)
 
     def as_message(self) -> dict[str, Any]:
         """Return it as it crosses to other replicas."""
@@ -54,8 +56,10 @@ class Notice:
         values = [value for value in given if isinstance(value, str) and len(value) <= MAX_TEXT]
         if len(values) < len(fields(cls)):
             return None
-        text, tenant_id, page = values
-        return cls(text=text, tenant_id=tenant_id, page=page) if text else None
+        text, tenant_id, page, permission = values
+        if not text or permission not in set(Permission):
+            return None
+        return cls(text=text, tenant_id=tenant_id, page=page, permission=permission)
 
 
 class Notices:
@@ -110,9 +114,19 @@ def hung_up(person: str, call: Mapping[str, Any], page: str) -> Notice:
         call: its row.
         page: see `Notice.page`.
     """
+    return _about(call, f"{_name(person)} hung up", page)
+
+
+def recorded(person: str, call: Mapping[str, Any], page: str, *, is_wanted: bool) -> Notice:
+    """Return the notice of a call that somebody began to record, or records no longer; see `hung_up`."""
+    done = "began to record" if is_wanted else "stopped recording"
+    return replace(_about(call, f"{_name(person)} {done}", page), permission=Permission.RECORD)
+
+
+def _about(call: Mapping[str, Any], done: str, page: str) -> Notice:
     caller, callee = _name(call.get("caller_number")), _name(call.get("callee_number"))
     parties = " with ".join(party for party in (caller, callee) if party)
-    text = f"{_name(person)} hung up the call of {parties}" if parties else f"{_name(person)} hung up a call"
+    text = f"{done} the call of {parties}" if parties else f"{done} a call"
     return Notice(text=text, tenant_id=str(call.get("tenant_id") or "")[:MAX_ID], page=page[:MAX_ID])
 
 

@@ -77,6 +77,7 @@ OF_THE_UI = OPEN | {
     "metrics",
     "admin/",
     "admin/hang-up",
+    "admin/record",
     "admin/rtp-manager",
     "admin/search/",
     "admin/logout/",
@@ -90,7 +91,7 @@ OF_THE_UI = OPEN | {
     "api/schema",
     "api/docs/",
 }
-"""Tested with the dashboard (`hang-up`, `rtp-manager`), the metrics and the search; the others show no rows."""
+"""Tested with the dashboard (`hang-up`, `record`, `rtp-manager`), the metrics and the search; the others show no rows."""
 OF_A_NODE = {"metrics", "api/schema", "health"}
 SOCKETS_OF_THE_UI = {"ws/live", "ws/phone/<uuid:user_id>"}
 """Tested in `switchboard.dashboard.tests.test_tenancy` and `test_phone_socket`."""

@@ -117,6 +117,7 @@ def call(tenant_id: str, domain: str, mark: str, **fields: Any) -> tuple[Any, ..
         "ringing_at": NOW + 1,
         "answered_at": NOW + 2,
         "codec": "PCMU",
+        "recording": "off",
         "rtp_manager": "rtp-1",
         "node_id": "sip-1",
         "route_id": "r1",

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from accounts.choices import Scope
 from accounts.tests.rest import Rest
 from signaling.api.tests.live_world import NOW, registration
 from signaling.live.commands import CommandRefused
@@ -249,3 +250,21 @@ def test_one_stream_too_many_is_refused_before_it_begins(live, root):
     live.runtime.max_streams = 0
     answer = root.get("events")
     assert (answer.status, answer.body["code"]) == (503, "UNAVAILABLE")
+
+
+@pytest.mark.parametrize(
+    ("name", "scopes", "told"),
+    [
+        ("alice", [Scope.READ], None),
+        ("alice", [Scope.READ, Scope.CALLS], "on"),
+        ("alice", [Scope.READ, Scope.CDRS], "on"),
+        ("vera", list(Scope), None),
+        ("bob", list(Scope), "on"),
+        ("root", list(Scope), "on"),
+    ],
+)
+def test_who_may_neither_record_nor_listen_is_not_told_of_a_recording(live, people, name, scopes, told):
+    live.add_call(str(people.alpha.pk), "alpha.example", "recorded", recording="on")
+    rest = Rest(people.token(name, *scopes))
+    assert rest.get("calls").body["calls"][0]["recording"] == told
+    assert rest.get("calls/uuid-recorded").body["recording"] == told

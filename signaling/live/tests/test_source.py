@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cdrs.record import EndReason
-from signaling.calls.events import Acknowledged, Answer, HangUp, Ring, Update, UpdateAccepted
+from signaling.calls.events import Acknowledged, Answer, HangUp, Ring, Update, UpdateAccepted, WantRecording
 from signaling.calls.tests.world import DIAL, World
 from signaling.changes import Changes
 from signaling.legs.states import LegState
@@ -64,6 +64,28 @@ class Watched:
         self.update()
         (row,) = self.mirror.rows(table)
         return row
+
+
+async def test_a_call_says_whether_it_is_recorded():
+    world = World()
+    watched = Watched(world.changes)
+    watched.begin()
+    world.start(DIAL)
+    watched.calls[world.call.record.id] = world.call
+    await world.settle()
+    assert watched.row(CALLS)["recording"] == "off"
+    for is_wanted, state in ((True, "waiting"), (False, "off"), (True, "waiting")):
+        world.call.post(WantRecording(is_wanted, "anna"))
+        await world.settle()
+        assert watched.row(CALLS)["recording"] == state
+    world.legs[0].reports(Answer("answer"))
+    await world.settle()
+    assert watched.row(CALLS)["recording"] == "on"
+    world.call.post(WantRecording(False, "anna"))
+    await world.settle()
+    assert watched.row(CALLS)["recording"] == "off"
+    world.caller.reports(HangUp(EndReason.NORMAL))
+    await world.ended()
 
 
 async def test_a_call_is_shown_from_its_beginning_to_its_end():

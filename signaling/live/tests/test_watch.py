@@ -7,7 +7,7 @@ import pytest
 
 from signaling.live.commands import CommandRefused
 from signaling.live.mirror import Mirror
-from signaling.live.tables import REGISTRATIONS, SLEEP, WAKE, Kind
+from signaling.live.tables import REGISTRATIONS, SLEEP, VERSION, WAKE, Kind
 from signaling.live.tests.worlds import FeedWorld, registration, until
 from signaling.live.watch import Watch
 from switchboard.events.tests.samples import sample
@@ -171,5 +171,5 @@ async def test_who_looks_hears_that_it_cannot_be_woken_and_may_try_again(looks):
 async def test_a_new_connection_begins_awake(looks):
     await looks.pass_by(0)
     looks.watch.look()
-    looks.mirror.apply([Kind.HELLO, 2, {}])
+    looks.mirror.apply([Kind.HELLO, VERSION, {}])
     assert not looks.mirror.asleep

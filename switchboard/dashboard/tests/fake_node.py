@@ -59,6 +59,7 @@ def call(tenant: object, number: str = "1001", **fields: Any) -> dict[str, Any]:
         "started_at": now,
         "answered_at": now,
         "codec": "PCMU",
+        "recording": "off",
         "node_id": "sip-1",
     } | fields
 
@@ -82,6 +83,8 @@ class FakeNode:
     def __init__(self) -> None:
         self.tables = Tables()
         self.hung_up: list[str] = []
+        self.recorded: list[tuple[str, bool]] = []
+        """Uuids of calls that were to be recorded (True) or no longer (False)."""
         self.tokens: list[str] = []
         self.persons: list[str] = []
         """On whose behalf it was told to do something."""
@@ -166,7 +169,22 @@ def fake_node() -> Iterator[FakeNode]:
                 self.answer(node.status, {LISTS.get(name, name): node.tables[name]}, node.raw)
 
         def do_POST(self) -> None:
+            if self.path.endswith("/recording"):
+                self.record(is_wanted=True)
+                return
             self.act(dict(parse_qsl(urlsplit(self.path).query))["mode"])
+
+        def record(self, *, is_wanted: bool) -> None:
+            node.persons.append(self.headers.get("On-Behalf-Of", ""))
+            wanted = unquote(self.path.split("/")[-2])
+            rows = node.tables["calls"]
+            if not any(row["call_uuid"] == wanted for row in rows):
+                self.answer(404, {"error": "No such call."})
+                return
+            node.recorded.append((wanted, is_wanted))
+            state = {"recording": "on" if is_wanted else "off"}
+            node.tables["calls"] = [row | state if row["call_uuid"] == wanted else row for row in rows]
+            self.answer(202, {"message": "The call is being recorded." if is_wanted else "No longer."})
 
         def act(self, mode: str) -> None:
             node.persons.append(self.headers.get("On-Behalf-Of", ""))
@@ -200,6 +218,9 @@ def fake_node() -> Iterator[FakeNode]:
         def do_DELETE(self) -> None:
             if self.path.endswith("/drain"):
                 self.act("")
+                return
+            if self.path.endswith("/recording"):
+                self.record(is_wanted=False)
                 return
             node.persons.append(self.headers.get("On-Behalf-Of", ""))
             found = node.delete(unquote(self.path.rpartition("/")[2]))

@@ -18,7 +18,7 @@ from accounts.choices import Role
 from accounts.tenancy import NOBODY, Access
 from switchboard import consumers
 from switchboard.dashboard import crossing
-from switchboard.dashboard.notices import MAX_TEXT, Notice, Notices, drained, hung_up
+from switchboard.dashboard.notices import MAX_TEXT, Notice, Notices, drained, hung_up, recorded
 from switchboard.dashboard.tests.fake_node import call, rtp_manager
 from switchboard.dashboard.tests.test_live_socket import prepare, socket_of
 
@@ -36,6 +36,28 @@ def test_who_may_see_the_calls_of_an_account_may_see_that_one_was_hung_up(accoun
     notice = hung_up("anna", call("a"), "")
     assert notice.text == "anna hung up the call of 1001 with 1002"
     assert notice.may_be_seen_by(Access(roles={account: role})) is sees
+
+
+@pytest.mark.parametrize(
+    ("account", "role", "sees"),
+    [
+        ("a", Role.ADMIN, True),
+        ("a", Role.OPERATOR, True),
+        ("a", Role.VIEWER, False),
+        ("b", Role.ADMIN, False),
+    ],
+)
+def test_who_may_record_calls_of_an_account_may_see_that_one_is_recorded(account, role, sees):
+    begun = recorded("anna", call("a"), "", is_wanted=True)
+    over = recorded("anna", call("a"), "", is_wanted=False)
+    assert begun.text == "anna began to record the call of 1001 with 1002"
+    assert over.text == "anna stopped recording the call of 1001 with 1002"
+    for notice in (begun, Notice.from_message(over.as_message())):
+        assert notice.may_be_seen_by(Access(roles={account: role})) is sees
+
+
+def test_a_notice_with_a_right_that_is_none_is_no_notice():
+    assert Notice.from_message(Notice(text="x", permission="all").as_message()) is None
 
 
 def test_what_belongs_to_no_account_is_for_platform_administrators():

@@ -123,3 +123,82 @@ def test_a_call_is_not_hung_up_by_a_link_or_without_the_token_of_the_form(calls,
     assert strict.get(HANG_UP).status_code == 405
     assert strict.post(HANG_UP, {"call": "local uuid-1001"}).status_code == 403
     assert calls.hung_up == []
+
+
+RECORD = "/admin/record"
+
+
+@pytest.mark.parametrize(("name", "shown"), [("root", 2), ("alice", 1), ("bob", 1), ("vera", 0)])
+def test_the_button_that_records_is_shown_to_who_may_use_it(client, calls, people, name, shown):
+    client.force_login(people[name])
+    page = client.get(INDEX).content.decode()
+    assert page.count('form="record" name="start"') == shown
+    assert page.count('form="record" name="stop"') == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "button"),
+    [
+        ({}, "start"),
+        ({"codec": "PCMA"}, "start"),
+        ({"codec": "opus"}, ""),
+        ({"answered_at": None, "state": "ringing", "codec": ""}, ""),
+        ({"recording": "on"}, "stop"),
+        ({"recording": "waiting", "answered_at": None}, ""),
+        ({"recording": None}, ""),
+    ],
+)
+def test_a_call_has_the_button_that_makes_sense(client, node, people, fields, button):
+    node.tables["calls"] = [call(people.alpha.pk, **fields)]
+    client.force_login(people["alice"])
+    page = client.get(INDEX).content.decode()
+    assert [name for name in ("start", "stop") if f'form="record" name="{name}"' in page] == [
+        *([button] if button else [])
+    ]
+    assert ("data-recorded" in page) == (fields.get("recording") == "on")
+
+
+def test_who_may_not_record_does_not_see_that_a_call_is_recorded(client, node, people):
+    node.tables["calls"] = [call(people.alpha.pk, recording="on")]
+    client.force_login(people["vera"])
+    page = client.get(INDEX).content.decode()
+    assert "1001" in page
+    assert "data-recorded" not in page
+    assert 'form="record"' not in page
+
+
+@pytest.mark.parametrize("name", ["root", "alice", "bob"])
+@pytest.mark.parametrize("is_wanted", [True, False])
+def test_who_may_records_a_call_and_stops_it(client, calls, people, name, is_wanted):
+    client.force_login(people[name])
+    data = {"start" if is_wanted else "stop": "local uuid-1001"}
+    answer = client.post(RECORD, data, headers={"Accept": "application/json"})
+    assert answer.status_code == 200
+    assert answer.json()["message"]
+    assert (calls.recorded, calls.persons) == ([("uuid-1001", is_wanted)], [name])
+
+
+@pytest.mark.parametrize(("name", "status"), [("vera", 403), ("nobody", 403), ("charlie", 404)])
+def test_nobody_else_records_a_call(client, calls, people, name, status):
+    client.force_login(people[name])
+    for verb in ("start", "stop"):
+        answer = client.post(RECORD, {verb: "local uuid-1001"}, headers={"Accept": "application/json"})
+        assert answer.status_code == status
+    assert calls.recorded == []
+
+
+@pytest.mark.parametrize("data", [{}, {"start": "local uuid-9"}, {"stop": ""}, {"call": "local uuid-1001"}])
+def test_no_call_that_is_not_there_is_recorded(client, calls, people, data):
+    client.force_login(people["root"])
+    assert client.post(RECORD, data, headers={"Accept": "application/json"}).status_code == 404
+    assert calls.recorded == []
+
+
+def test_a_call_is_not_recorded_by_a_link_or_without_the_token_of_the_form(calls, people):
+    from django.test import Client
+
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(people["root"])
+    assert strict.get(RECORD).status_code == 405
+    assert strict.post(RECORD, {"start": "local uuid-1001"}).status_code == 403
+    assert calls.recorded == []

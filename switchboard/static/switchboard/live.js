@@ -46,7 +46,8 @@
   const put = (name, html) => {
     const part = root.querySelector(`[data-part="${name}"]`);
     if (!part) return;
-    const nameOf = (element) => element.value || element.href || "";
+    // A button that became another one for the same call, as Record becomes Stop recording, keeps the focus.
+    const nameOf = (element) => (element.value ? `${element.getAttribute("form")} ${element.value}` : element.href || "");
     const held = part.contains(document.activeElement) ? nameOf(document.activeElement) : "";
     part.innerHTML = html;
     if (!held) return;
@@ -110,16 +111,20 @@
     }
   };
 
-  document.getElementById("hang-up").addEventListener("submit", async (event) => {
-    const button = event.submitter;
-    if (!button) return;
-    event.preventDefault();
-    const body = new FormData(event.target);
-    body.set("call", button.value);
-    button.disabled = true;
-    await send(event.target, body, "You may not hang up this call.");
-    button.disabled = false;
-  });
+  for (const id of ["hang-up", "record"]) {
+    document.getElementById(id).addEventListener("submit", async (event) => {
+      const button = event.submitter;
+      if (!button) return;
+      event.preventDefault();
+      // Disabled, it would lose the focus.
+      if (button.ariaBusy === "true") return;
+      button.ariaBusy = "true";
+      const body = new FormData(event.target);
+      body.set(button.name, button.value);
+      await send(event.target, body, event.target.dataset.refused);
+      button.ariaBusy = "false";
+    });
+  }
 
   const dialog = root.querySelector("dialog");
   root.addEventListener("click", async (event) => {
