@@ -95,6 +95,14 @@ class NodeClient:
                 raise
             raise NodeProblem(f"{problem} ({call_id})", NOT_FOUND) from problem
 
+    def record(self, call_id: str) -> dict[str, Any]:
+        """Record a call from now on, by its Call-ID or uuid.
+
+        Raises:
+            NodeProblem: the node does not do it.
+        """
+        return self._ask("POST", f"/api/v1/calls/{quote(call_id, safe='')}/recording")
+
     def originate(self, **wanted: Any) -> dict[str, Any]:
         """Make a call: ring ``user`` of ``account`` for ``timeout`` seconds, then dial ``number`` for it.
 

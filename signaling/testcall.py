@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -163,14 +164,30 @@ class Softphone:
         self._events.put({"event": "failed", "reason": "its process ended"})
 
 
-def place_call(server: str, caller: Credentials, callee: Credentials, number: str) -> Scorecard:
-    """Register two phones, let one call the other, and return what worked; the call is over when this returns."""
+def place_call(
+    server: str,
+    caller: Credentials,
+    callee: Credentials,
+    number: str,
+    when_answered: Callable[[Scorecard], object] | None = None,
+) -> Scorecard:
+    """Register two phones, let one call the other, and return what worked; the call is over when this returns.
+
+    Args:
+        server: host:port.
+        caller: who calls.
+        callee: whose phone is to ring.
+        number: what is dialled.
+        when_answered: is called once both are connected, before they play their tones.
+    """
     card = Scorecard()
     with Softphone(server, caller) as first, Softphone(server, callee) as second:
         steps = (_register, _connect, _hear, _hang_up)
         for step in steps:
             try:
                 step(card, first, second, number)
+                if step is _connect and when_answered is not None:
+                    when_answered(card)
             except StepFailed as failure:
                 card.add(step.__name__.strip("_").replace("_", " "), False, str(failure))
                 break

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from signaling.testcall import Credentials, Scorecard, Softphone, StepFailed
+from tests.live_api import LiveApi
 from tests.stack import ROOT, Stack, password
 
 TIMEOUT_S = 90
@@ -91,3 +92,17 @@ def test_a_number_that_is_refused_shows_the_status(stack: Stack) -> None:
         phone.wait_for("calling")
         with pytest.raises(StepFailed, match="486"):
             phone.wait_for("answered")
+
+
+@pytest.mark.e2e
+def test_a_recorded_call_is_heard_on_its_recording(stack: Stack) -> None:
+    LiveApi(stack).ready()
+    users = [stack.phone().username for _ in range(2)]
+    done = place_testcall(
+        stack, "--from", users[0], "--to", users[1], "--record", "--json", *credentials(*users)
+    )
+    card: dict[str, Any] = json.loads(done.stdout)
+    assert (done.returncode, card["passed"]) == (0, True), done.stdout
+    names = [check["name"] for check in card["checks"]]
+    assert names[-4:] == ["hung up", "CDR written", "recording stored", "recording heard"]
+    assert "recording begun" in names

@@ -20,6 +20,7 @@ CHECKS: dict[str, Check] = {
     "secret key": storage.secret_key,
     "journal": storage.journal,
     "free disk": storage.free_disk,
+    "recordings": storage.recordings,
     "TLS certificate": certificates.certificate,
     "audio files": files.audio,
     "dialplan file": files.dialplan,

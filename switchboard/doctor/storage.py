@@ -18,6 +18,8 @@ from switchboard.published_secrets import published
 SLOW_SYNC_S = 0.05
 LOW_BYTES = 1 << 30
 FULL_BYTES = 100 << 20
+RECORDED_BYTES_PER_HOUR = 3600 * 8000 * 2 * 2
+"""Two channels of 16 bits at 8 kHz."""
 
 
 def secret_key(settings: Any) -> Iterator[Finding]:
@@ -71,6 +73,29 @@ def free_disk(settings: Any) -> Iterator[Finding]:
         yield warning("free disk", shown, "make room soon, or move VAR_DIR")
     else:
         yield fine("free disk", shown)
+
+
+def recordings(settings: Any) -> Iterator[Finding]:
+    """RTP managers may write recordings where the ui role looks for them, and there is room for some."""
+    directory = settings.RECORDINGS_PATH
+    try:
+        _sync_time_s(directory)
+    except OSError as error:
+        yield warning(
+            "recordings",
+            f"{directory} cannot be written: {error.strerror or error}; no RTP manager of this host can record",
+            "make it writable for this user, or correct RECORDINGS_PATH",
+        )
+        return
+    free = shutil.disk_usage(_existing(directory)).free
+    hours = free // RECORDED_BYTES_PER_HOUR
+    shown = f"{directory} is writable, with room for {hours:,} hours ({free / (1 << 30):.1f} GiB)"
+    if free < FULL_BYTES:
+        yield failure("recordings", shown, "make room: recordings end when the disk is full")
+    elif free < LOW_BYTES:
+        yield warning("recordings", shown, "make room soon, or lower RECORDING_RETENTION_DAYS")
+    else:
+        yield fine("recordings", shown)
 
 
 def _sync_time_s(directory: Path) -> float:

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 import time
 from argparse import ArgumentParser
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cdrs.models import CDR, Disposition
+from signaling import recorded_testcall
+from signaling.node_client import TOKEN_VARIABLE
 from signaling.testcall import Credentials, Scorecard, place_call
 from switchboard.tables import console_for
 
@@ -50,6 +54,20 @@ class Command(BaseCommand):
             metavar="USER=PASSWORD",
             help="a user's password, when it is not one of the demo users (may be repeated)",
         )
+        parser.add_argument(
+            "--record", action="store_true", help="record the call too, and listen to the recording"
+        )
+        parser.add_argument(
+            "--api",
+            default=f"http://127.0.0.1:{settings.API_PORT}",
+            metavar="URL",
+            help="REST of the signaling node, to record there (default: %(default)s)",
+        )
+        parser.add_argument(
+            "--token",
+            default=os.environ.get(TOKEN_VARIABLE, ""),
+            help=f"API token for it (default: ${TOKEN_VARIABLE}; on the node's own machine none is needed)",
+        )
         parser.add_argument("--json", action="store_true", help="print the scorecard as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -58,9 +76,12 @@ class Command(BaseCommand):
         guard = threading.Timer(HARD_TIMEOUT_S, _give_up)
         guard.daemon = True
         guard.start()
-        card = place_call(options["server"], caller, callee, options["number"] or callee.username)
-        if card.call_id:
-            _check_cdr(card)
+        number = options["number"] or callee.username
+        record = partial(recorded_testcall.begin, server=options["api"], token=options["token"])
+        card = place_call(options["server"], caller, callee, number, record if options["record"] else None)
+        row = _check_cdr(card) if card.call_id else None
+        if row is not None:
+            recorded_testcall.check(card, row)
         guard.cancel()
         self.stdout.write(json.dumps(card.as_dict(), indent=2)) if options["json"] else _print(card)
         if not card.passed:
@@ -98,15 +119,16 @@ def _credentials(name: str, known: dict[str, str]) -> Credentials:
     return Credentials(username=name, password=known[name])
 
 
-def _check_cdr(card: Scorecard) -> None:
+def _check_cdr(card: Scorecard) -> CDR | None:
     deadline = time.monotonic() + CDR_TIMEOUT_S
     while (row := CDR.objects.filter(call_id=card.call_id).first()) is None and time.monotonic() < deadline:
         time.sleep(CDR_POLL_S)
     if row is None:
         card.add("CDR written", False, f"none with Call-ID {card.call_id} after {CDR_TIMEOUT_S:g} s")
-        return
+        return None
     detail = f"{row.disposition}, {row.duration_seconds:.1f} s, {row.hangup_by} hung up ({row.hangup_cause})"
     card.add("CDR written", row.disposition == Disposition.ANSWERED, detail)
+    return row
 
 
 def _print(card: Scorecard) -> None:

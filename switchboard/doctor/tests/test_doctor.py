@@ -31,6 +31,7 @@ def settings(tmp_path: Path, **changes: Any) -> SimpleNamespace:
         "GRPC_PORT": free_port(),
         "GRPC_TLS_CERT": None,
         "NATS_URL": "",
+        "RECORDINGS_PATH": tmp_path / "recordings",
         "REDIS_ADDR": None,
         "REDIS_PASSWORD": "",
         "REDIS_TLS_CA": None,
@@ -234,6 +235,21 @@ def test_a_journal_directory_that_cannot_be_written_is_a_failure(tmp_path):
 def test_a_full_disk_is_told_in_time(tmp_path, monkeypatch, free, level):
     monkeypatch.setattr(storage.shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
     assert levels(storage.free_disk(settings(tmp_path))) == [level]
+    (found,) = storage.recordings(settings(tmp_path))
+    assert (found.level, "room for" in found.detail) == (level, True)
+
+
+def test_a_directory_of_recordings_that_will_be_made_is_fine(tmp_path):
+    (found,) = storage.recordings(settings(tmp_path))
+    assert found.level in (Level.OK, Level.WARNING)
+    assert f"{tmp_path}/recordings is writable" in found.detail
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_of_recordings_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "a-file").write_text("a file")
+    (found,) = storage.recordings(settings(tmp_path, RECORDINGS_PATH=tmp_path / "a-file"))
+    assert (found.level, "RECORDINGS_PATH" in found.remedy) == (Level.WARNING, True)
 
 
 @pytest.mark.parametrize(
