@@ -60,7 +60,9 @@ async def serve(config: SignalingConfig) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, app.reload)
+    if config.transport.tls is not None:
+        # Otherwise a terminal that is closed ends the node, as ever.
+        loop.add_signal_handler(signal.SIGHUP, app.reload)
     metrics = await serve_metrics(
         app.meter.read, settings.METRICS_BIND, settings.SIP_METRICS_PORT, "SIP_METRICS_PORT"
     )
