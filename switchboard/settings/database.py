@@ -36,6 +36,8 @@ SERVING_COMMANDS = frozenset({"runsip", "runapi", "runrtp", "runui", "runcdr"})
 POOLING_COMMANDS = frozenset({"runapi", "runui"})
 POOL_WAIT_S = 3.0
 """How long a page waits for a connection when all are in use, or none can be had."""
+POOL_RETRY_S = 2.0
+"""How long the pool tries again by itself, at longer and longer intervals; after that, each page that comes has it try."""
 
 
 def _database() -> dict[str, object]:
@@ -65,7 +67,8 @@ def _database() -> dict[str, object]:
         server_options = f"-c statement_timeout={int(900 * DATABASE_TIMEOUT_S)}"
         options.setdefault("answer_timeout", DATABASE_TIMEOUT_S)
     if command in POOLING_COMMANDS:
-        options.setdefault("pool", {"min_size": 1, "max_size": DATABASE_POOL, "timeout": POOL_WAIT_S})
+        pool = {"min_size": 1, "max_size": DATABASE_POOL, "timeout": POOL_WAIT_S}
+        options.setdefault("pool", pool | {"reconnect_timeout": POOL_RETRY_S})
     # What the URL asks of the server holds, but for where the tables are.
     asked = (server_options, options.get("options", ""), f"-c search_path={DATABASE_SCHEMA},public")
     options["options"] = " ".join(filter(None, asked))

@@ -11,6 +11,7 @@ from django.db import InterfaceError, OperationalError
 from django.db.models import BinaryField
 
 from switchboard.postgres.base import DatabaseWrapper
+from switchboard.settings.database import POOL_RETRY_S
 from tests.postgres import PostgresServer, postgres_server  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.postgres
@@ -170,3 +171,28 @@ def test_a_pool_without_a_server_says_so_in_time_and_recovers(
         except OperationalError:
             wrapper.close()
             assert time.monotonic() < deadline
+
+
+def test_a_pool_recovers_at_once_however_long_there_was_no_server(
+    connect: Connect,
+    postgres_server: PostgresServer,  # noqa: F811
+) -> None:
+    """By itself a pool waits twice as long after each failure: for a minute after an outage of a minute."""
+    options = {"min_size": 1, "max_size": 4, "timeout": 0.5, "reconnect_timeout": POOL_RETRY_S}
+    wrapper = connect(pool=options)
+    assert ask(wrapper) == 42
+    wrapper.close()
+    postgres_server.stop()
+    begun = time.monotonic()
+    while time.monotonic() - begun < 8:
+        fails(wrapper)
+        wrapper.close()
+    postgres_server.start()
+    begun = time.monotonic()
+    while time.monotonic() - begun < 3:
+        try:
+            assert ask(wrapper) == 42
+            return
+        except OperationalError:
+            wrapper.close()
+    pytest.fail("no connection though the server is there")
