@@ -51,7 +51,19 @@ class AccountAdmin(HistoryAdmin, TenantAdmin):
     search_help_text = "Name or domain"
     ordering = ("name", "id")
     fieldsets = (
-        (None, {"fields": ("name", "domain", "enabled", "max_concurrent_calls", "record_calls")}),
+        (
+            None,
+            {
+                "fields": (
+                    "name",
+                    "domain",
+                    "enabled",
+                    "max_concurrent_calls",
+                    "record_calls",
+                    "media_encryption",
+                )
+            },
+        ),
         ("Details", {"fields": ("realm", "id", "created_at", "updated_at")}),
     )
     readonly_fields = ("realm", "id", "created_at", "updated_at")

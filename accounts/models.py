@@ -44,6 +44,14 @@ validate_extension = RegexValidator(
 )
 
 
+class MediaEncryption(models.TextChoices):
+    """What the phones of an account are asked for."""
+
+    OFF = "off", "Off: plain RTP is offered"
+    OPTIONAL = "optional", "Optional: phones may use the keys that are offered (RFC 8643)"
+    REQUIRED = "required", "Required: only SRTP"
+
+
 class Account(RevisionedModel):
     """A tenant: its users register in its domain and reach each other; nobody else's."""
 
@@ -68,6 +76,14 @@ class Account(RevisionedModel):
     )
     max_concurrent_calls = models.PositiveIntegerField(
         default=100, help_text="Most calls at once of all its users; 0 means no limit."
+    )
+    media_encryption = models.CharField(
+        "media encryption",
+        max_length=8,
+        choices=MediaEncryption.choices,
+        default=MediaEncryption.OFF,
+        help_text="What its phones are asked for when they are called. SRTP that a phone offers is taken whatever is "
+        'chosen here; "required" refuses calls of phones that do not offer it.',
     )
     record_calls = models.BooleanField(
         "record all calls",

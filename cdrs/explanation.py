@@ -87,7 +87,8 @@ _BY_STATUS: Final[Mapping[tuple[str, int], Explanation]] = {
         "The caller's account is disabled, or the called side forbids the call.",
     ),
     ("media_error", 488): Explanation(
-        "The two phones have no codec in common.", "Enable G.711 (PCMA, PCMU) on both."
+        "The two phones have no codec in common, or one does not encrypt its media where the account requires it.",
+        "Enable G.711 (PCMA, PCMU) on both, and SRTP if the account's media encryption says so.",
     ),
     ("media_error", 503): Explanation(
         "No RTP manager was healthy, or none had a port left.",

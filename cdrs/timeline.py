@@ -48,7 +48,7 @@ def events(call: CDR) -> list[Event]:
     happened: list[tuple[str, datetime | None, str]] = [
         ("Received", call.invite_time, f"from {call.caller_ip}" if call.caller_ip else ""),
         ("Ringing", call.ring_time, f"on {call.callee_number}" if call.callee_number else ""),
-        ("Answered", call.answer_time, call.codec),
+        ("Answered", call.answer_time, ", ".join(filter(None, (call.codec, _encrypted(call))))),
         *(("Picked up", time, "signaling was started anew") for time in _picked_up(call)),
         ("Ended", call.end_time, ending(call)),
     ]
@@ -57,6 +57,16 @@ def events(call: CDR) -> list[Event]:
         for name, time, note in happened
         if time is not None
     ]
+
+
+def _encrypted(call: CDR) -> str:
+    """Return which legs were encrypted and how, nothing when none was."""
+    legs = call.metadata.get("srtp")
+    if not isinstance(legs, dict):
+        return ""
+    suites = {leg: srtp.get("suite") for leg, srtp in sorted(legs.items()) if isinstance(srtp, dict)}
+    names = {"A": "caller", "B": "called"}
+    return ", ".join(f"SRTP {names.get(leg, leg)} ({suite})" for leg, suite in suites.items() if suite)
 
 
 def _picked_up(call: CDR) -> Iterator[datetime]:

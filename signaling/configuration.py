@@ -14,6 +14,8 @@ ACCOUNTS, USERS, ROUTES, PROMPTS, BANS = "accounts", "users", "routes", "prompts
 TOPICS = (ACCOUNTS, USERS, ROUTES, PROMPTS, BANS)
 """What is watched. Bans are told of, and read by `signaling.bans` itself."""
 
+MEDIA_AS_OFFERED, MEDIA_OPTIONAL, MEDIA_REQUIRED = "off", "optional", "required"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountInfo:
@@ -30,6 +32,8 @@ class AccountInfo:
     """0: no limit."""
     record_calls: bool = False
     """Whether every call of its users is recorded."""
+    media_encryption: str = MEDIA_AS_OFFERED
+    """What its phones are asked for: off, optional or required."""
 
 
 class UserInfo(NamedTuple):

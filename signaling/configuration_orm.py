@@ -41,7 +41,14 @@ class OrmSource:
     def accounts(self) -> Sequence[AccountInfo]:
         """Return every account, the oldest first."""
         rows = Account.objects.order_by("created_at", "id").values_list(
-            "id", "name", "domain", "realm", "enabled", "max_concurrent_calls", "record_calls"
+            "id",
+            "name",
+            "domain",
+            "realm",
+            "enabled",
+            "max_concurrent_calls",
+            "record_calls",
+            "media_encryption",
         )
         return [
             AccountInfo(
@@ -52,8 +59,9 @@ class OrmSource:
                 enabled=enabled,
                 max_concurrent_calls=max_calls,
                 record_calls=record_calls,
+                media_encryption=encryption,
             )
-            for id_, name, domain, realm, enabled, max_calls, record_calls in rows
+            for id_, name, domain, realm, enabled, max_calls, record_calls, encryption in rows
         ]
 
     @_reading()

@@ -44,6 +44,7 @@ class AccountSerializer(CheckedSerializer):
             "enabled",
             "max_concurrent_calls",
             "record_calls",
+            "media_encryption",
             "created_at",
             "updated_at",
         )

@@ -231,6 +231,7 @@ def test_a_new_domain_leaves_the_realm(admin_client: Client, account: Account) -
         "domain": "New.Example",
         "enabled": "on",
         "max_concurrent_calls": "5",
+        "media_encryption": "off",
         "realm": "x",
     }
     response = admin_client.post(reverse("admin:accounts_account_change", args=[account.pk]), form)

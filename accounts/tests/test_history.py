@@ -164,6 +164,7 @@ def test_restoring_an_account_leaves_the_limits_to_the_platform(client: Client, 
     account.save()
     client.force_login(people["alice"])
     form = {"name": "Alpha", "domain": "evil.example", "max_concurrent_calls": "0", "enabled": "on"}
+    form["media_encryption"] = "off"
     assert client.post(version_url(account, first), form).status_code == 302
     account = Account.objects.get(pk=account.pk)
     assert (account.name, account.domain) == ("Alpha", "alpha.example")

@@ -48,6 +48,25 @@ def test_an_answered_call_has_four_events_with_their_offsets() -> None:
 
 
 @pytest.mark.parametrize(
+    ("noted", "shown"),
+    [
+        ({"A": {"suite": "S80"}}, "PCMA, SRTP caller (S80)"),
+        (
+            {"B": {"suite": "S32", "replayed": 1}, "A": {"suite": "S80"}},
+            "PCMA, SRTP caller (S80), SRTP called (S32)",
+        ),
+        ("nonsense", "PCMA"),
+        ({"A": "nonsense"}, "PCMA"),
+    ],
+)
+def test_an_encrypted_call_tells_how(noted: object, shown: str) -> None:
+    (note,) = [
+        e.note for e in events(answered(codec="PCMA", metadata={"srtp": noted})) if e.name == "Answered"
+    ]
+    assert note == shown
+
+
+@pytest.mark.parametrize(
     ("made", "expected"),
     [
         (answered(), [("wait", 1.0), ("ring", 3.2), ("talk", 62.8)]),

@@ -15,6 +15,7 @@ from media.control.errors import ErrorCode, MediaError, Reason
 from media.control.media_events import SessionCounters
 from media.control.negotiate import payload_map
 from media.control.session import MediaSession
+from media.control.session_crypto import AgreedCrypto
 from media.control.session_states import SessionInput
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ class EngineLink:
         self._engine = engine
         self._ports_exhausted = ports_exhausted
         self._mapped: set[str] = set()
+        self._crypto: dict[str, AgreedCrypto] = {}
 
     def open(self, session_id: str, call_id: str) -> int:
         """Return the RTP port of a new engine session; the sessions of one call share a thread.
@@ -52,6 +54,7 @@ class EngineLink:
     def close(self, session_id: str) -> SessionCounters:
         """End an engine session; one that the engine has lost has counted nothing."""
         self._mapped.discard(session_id)
+        self._crypto.pop(session_id, None)
         try:
             return _counters(self._engine.destroy(session_id))
         except Exception:
@@ -92,6 +95,28 @@ class EngineLink:
                     signaling_ip=session.signaling_ip or None,
                 ),
             )
+
+    def set_crypto(self, session: MediaSession) -> None:
+        """Encrypt with the keys that the session has agreed on, or not at all when there are none.
+
+        Raises:
+            MediaError: INTERNAL; the session has failed.
+        """
+        session_id, agreed = session.session_id, session.crypto.agreed
+        if agreed == self._crypto.get(session_id):
+            return
+        if agreed is None:
+            self._do(session, lambda: self._engine.clear_srtp(session_id))
+            del self._crypto[session_id]
+            return
+        local, remote = agreed
+        self._do(
+            session,
+            lambda: self._engine.set_srtp(
+                session_id, local.suite, local_key=local.key, remote_key=remote.key
+            ),
+        )
+        self._crypto[session_id] = agreed
 
     def join(self, session: MediaSession, peer: MediaSession) -> None:
         """Relay between both.
@@ -157,4 +182,6 @@ def _counters(stats: Mapping[str, Any]) -> SessionCounters:
         remote_packets_lost=read("remote_packets_lost"),
         remote_jitter_ms=read("remote_jitter_ms"),
         round_trip_ms=read("round_trip_ms"),
+        srtp_unauthenticated=read("dropped_unauthenticated", 0),
+        srtp_replayed=read("dropped_replayed", 0),
     )

@@ -25,6 +25,7 @@ class Reason(enum.StrEnum):
     MALFORMED_SDP = "malformed_sdp"
     NO_COMMON_CODEC = "no_common_codec"
     UNSUPPORTED_TRANSPORT = "unsupported_transport"
+    ENCRYPTION_REQUIRED = "encryption_required"
     NO_AUDIO = "no_audio"
     REFUSED_ADDRESS = "refused_address"
     WRONG_STATE = "wrong_state"

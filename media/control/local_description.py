@@ -11,12 +11,15 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from media.control.codecs import Format
+from media.control.crypto_line import CryptoLine
 from media.control.directions import Direction
-from media.control.remote_audio import PROFILE, MediaLine
+from media.control.remote_audio import PROFILE, SECURE_PROFILE, MediaLine
 from media.control.sdp import Attribute, Connection, MediaDescription, Origin, SessionDescription
 
 AUDIO_ONLY = (MediaLine(media="audio", protocol=PROFILE, formats=("0",)),)
 """The media sections of a first offer of ours."""
+SECURE_AUDIO_ONLY = (AUDIO_ONLY[0]._replace(protocol=SECURE_PROFILE),)
+"""The same where encryption is required."""
 
 
 class LocalDescription:
@@ -53,6 +56,7 @@ class LocalDescription:
         maxptime_ms: int | None,
         lines: tuple[MediaLine, ...] = AUDIO_ONLY,
         index: int = 0,
+        crypto: tuple[CryptoLine, ...] = (),
     ) -> str:
         """Return the description; the same text as before when nothing changed.
 
@@ -64,13 +68,14 @@ class LocalDescription:
             lines: all media sections that the session has; the others are refused with port 0. The audio keeps
                 its profile: an answer must name the one that was offered (RFC 3264 6).
             index: which of them is the audio.
+            crypto: the keys of the audio.
         """
-        content = (tuple(formats), direction, ptime_ms, maxptime_ms, lines, index)
+        content = (tuple(formats), direction, ptime_ms, maxptime_ms, lines, index, crypto)
         if content != self._written:
             self._written = content
             self.version += 1
             media = [
-                self._audio(formats, direction, ptime_ms, maxptime_ms, line.protocol)
+                self._audio(formats, direction, ptime_ms, maxptime_ms, line.protocol, crypto)
                 if position == index
                 else MediaDescription(line.media, 0, line.protocol, line.formats[:1])
                 for position, line in enumerate(lines)
@@ -94,9 +99,11 @@ class LocalDescription:
         ptime_ms: int | None,
         maxptime_ms: int | None,
         protocol: str,
+        crypto: tuple[CryptoLine, ...],
     ) -> MediaDescription:
         numbers, attributes = _audio_attributes(tuple(formats), direction, ptime_ms, maxptime_ms)
-        return MediaDescription("audio", self.port, protocol, numbers, None, attributes)
+        keys = tuple([line.attribute for line in crypto])
+        return MediaDescription("audio", self.port, protocol, numbers, None, keys + attributes)
 
 
 @lru_cache(maxsize=256)

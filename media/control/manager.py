@@ -36,9 +36,10 @@ from media.control.playback import Listener, Playback, Playbacks, PromptSource
 from media.control.recordings import Recordings
 from media.control.remote_audio import RemoteAudio
 from media.control.remote_reader import RemoteReader
-from media.control.results import Created, Negotiated, NodeHealth
+from media.control.results import Created, Negotiated, NodeHealth, created_of, outcome_of
 from media.control.session import MediaSession
-from media.control.session_states import SessionInput, SessionState
+from media.control.session_crypto import Encryption
+from media.control.session_states import SessionInput
 from media.control.supervision import Supervisor
 
 log = structlog.get_logger(__name__)
@@ -131,6 +132,7 @@ class SessionManager:
         signaling_ip: str = "",
         offer_like: str = "",
         continues: tuple[str, str] | None = None,
+        encryption: Encryption = Encryption.AS_OFFERED,
         owner: str = "",
     ) -> Created:
         """Open a session for a remote's offer, or with an offer of ours when `remote_sdp` is empty.
@@ -138,7 +140,7 @@ class SessionManager:
         One that `continues` a session of another node (our last description and the remote's) is in use at once.
 
         Raises:
-            MediaError: INVALID_ARGUMENT (id, description, codec, address), NOT_FOUND (`offer_like`),
+            MediaError: INVALID_ARGUMENT (id, description, codec, address, no key), NOT_FOUND (`offer_like`),
                 RESOURCE_EXHAUSTED, UNAVAILABLE (about to stop).
         """
         self.admission.check(session_id, call_id)
@@ -152,7 +154,13 @@ class SessionManager:
             continues=past and past.origin,
         )
         session = MediaSession(
-            session_id, local, call_id=call_id, leg=leg, signaling_ip=signaling_ip, owner=owner
+            session_id,
+            local,
+            call_id=call_id,
+            leg=leg,
+            signaling_ip=signaling_ip,
+            owner=owner,
+            encryption=encryption,
         )
         try:
             text = session.begin(offer, like, past)
@@ -162,7 +170,7 @@ class SessionManager:
             self._link.close(session_id)
             raise
         self.sessions[session_id] = session
-        return Created(session_id, text, local.address, local.port, session.codec, session.state)
+        return created_of(session, text)
 
     def create_answer(self, session_id: str, *, peer_session_id: str = "", owner: str = "") -> Negotiated:
         """Answer the remote's last offer, from the peer's agreement or from what this node can play.
@@ -175,7 +183,7 @@ class SessionManager:
         before = session.remote
         text = session.make_answer(peer)
         self._put_into_use(session, before)
-        return _outcome(session, text)
+        return outcome_of(session, text)
 
     def create_offer(
         self, session_id: str, *, offer_like: str = "", previous_sdp: str = "", owner: str = ""
@@ -191,6 +199,7 @@ class SessionManager:
         session = self._touch(session_id, owner)
         if previous_sdp:
             session.local.go_on_after(read_origin(previous_sdp))
+            session.crypto.renew()
         like = self._find(offer_like) if offer_like else None
         return session.make_offer(like, self._peer_of(session))
 
@@ -220,8 +229,8 @@ class SessionManager:
             offer = self._read.offer(remote_sdp, signaling_ip)
             session.take_offer(offer)
             session.signaling_ip = signaling_ip
-            return _outcome(session, "")._replace(on_hold=not offer.direction.receives)
-        return _outcome(session, "")
+            return outcome_of(session, "")._replace(on_hold=not offer.direction.receives)
+        return outcome_of(session, "")
 
     def destroy(self, session_id: str) -> SessionCounters:
         """End a session and return what it counted.
@@ -233,7 +242,7 @@ class SessionManager:
         peer = self._peer_of(session)
         session.advance(SessionInput.DESTROYED)
         if peer is not None:
-            _separate(peer)
+            peer.separate()
         del self.sessions[session_id]
         self._supervisor.forget(session_id)
         counters = self._link.close(session_id)
@@ -374,6 +383,7 @@ class SessionManager:
         return self.sessions.get(peer_id) if peer_id and peer_id != session.session_id else None
 
     def _put_into_use(self, session: MediaSession, before: RemoteAudio | None) -> None:
+        self._link.set_crypto(session)
         if session.needs_remote(before):
             self._link.set_remote(session)
             self._supervisor.forget(session.session_id)
@@ -383,17 +393,6 @@ class SessionManager:
     def _part(self, session: MediaSession) -> None:
         peer = self._peer_of(session)
         self._link.part(session)
-        _separate(session)
+        session.separate()
         if peer is not None:
-            _separate(peer)
-
-
-def _separate(session: MediaSession) -> None:
-    session.peer_id = ""
-    if session.state is SessionState.BRIDGED:
-        session.advance(SessionInput.UNBRIDGED)
-
-
-def _outcome(session: MediaSession, local_sdp: str) -> Negotiated:
-    remote = session.remote.rtp if session.remote is not None else None
-    return Negotiated(local_sdp, session.codec, remote, session.state, session.on_hold)
+            peer.separate()

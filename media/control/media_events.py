@@ -36,6 +36,8 @@ class SessionCounters(NamedTuple):
     remote_packets_lost: int | None = None
     remote_jitter_ms: float | None = None
     round_trip_ms: float | None = None
+    srtp_unauthenticated: int = 0
+    srtp_replayed: int = 0
 
 
 class MediaStarted(NamedTuple):

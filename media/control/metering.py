@@ -15,7 +15,15 @@ from media.control.results import NodeHealth
 from media.control.session import MediaSession
 from switchboard.metrics.numbers import Histogram, Readings
 
-_ADDED_UP = ("packets_received", "packets_sent", "bytes_received", "bytes_sent", "packets_dropped")
+_ADDED_UP = (
+    "packets_received",
+    "packets_sent",
+    "bytes_received",
+    "bytes_sent",
+    "packets_dropped",
+    "srtp_unauthenticated",
+    "srtp_replayed",
+)
 
 
 class RtpMeter:
@@ -68,9 +76,17 @@ class RtpMeter:
                 ("sent",): total["bytes_sent"],
             },
             "switchboard_rtp_dropped_total": {(): total["packets_dropped"]},
+            "switchboard_rtp_srtp_sessions": {(): self._encrypted()},
+            "switchboard_rtp_srtp_dropped_total": {
+                ("unauthenticated",): total["srtp_unauthenticated"],
+                ("replayed",): total["srtp_replayed"],
+            },
             "switchboard_rtp_packets_lost_total": {(): self._lost},
             "switchboard_rtp_jitter_seconds": {(): self._jitter},
         }
+
+    def _encrypted(self) -> int:
+        return sum(session.crypto.agreed is not None for session in self._sessions.values())
 
 
 def _add(total: Counter[str], counted: Iterable[SessionCounters]) -> None:

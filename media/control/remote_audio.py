@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one remote description says of the only stream that is served: its audio over plain RTP.
+"""What one remote description says of the only stream that is served: its audio, over RTP or SRTP.
 
 It must not decide anything about addresses or codecs (see `addresses` and `negotiate`).
 """
@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from media.control.codecs import Format, read_formats
+from media.control.crypto_line import CryptoLine, read_crypto
 from media.control.directions import BY_NAME, WITHOUT_RECEIVING, Direction
 from media.control.errors import Reason, invalid
 from media.control.sdp import MediaDescription, SdpError, SessionDescription
@@ -17,7 +18,10 @@ from media.control.sdp_parser import parse_sdp
 
 PROFILE = "RTP/AVP"
 """What offers of ours name (RFC 3551)."""
-PROFILES = frozenset({PROFILE, "RTP/AVPF"})
+SECURE_PROFILE = "RTP/SAVP"
+"""What they name where encryption is required (RFC 3711 12)."""
+SECURE_PROFILES = frozenset({SECURE_PROFILE, "RTP/SAVPF"})
+PROFILES = frozenset({PROFILE, "RTP/AVPF"}) | SECURE_PROFILES
 """What is served: feedback of RFC 4585 may be offered, is never agreed on, and so never comes."""
 MIN_PTIME_MS = 3
 MAX_PTIME_MS = 200
@@ -55,6 +59,14 @@ class RemoteAudio(NamedTuple):
     audio_line: int
     """Which of `lines` is the audio."""
 
+    crypto: tuple[CryptoLine, ...] = ()
+    """The keys that it brings, the preferred first; those of a plain profile are of RFC 8643."""
+
+    @property
+    def is_secure(self) -> bool:
+        """Tell whether the profile allows nothing but encrypted packets."""
+        return self.lines[self.audio_line].protocol in SECURE_PROFILES
+
     @property
     def on_hold(self) -> bool:
         """Tell whether the remote does anything less than send and receive."""
@@ -88,11 +100,12 @@ def _choose(description: SessionDescription, index: int | None) -> int:
         section = description.media[candidate]
         if section.media != "audio" or section.port == 0:
             continue
-        if section.protocol in PROFILES:
+        is_secure = section.protocol in SECURE_PROFILES
+        if section.protocol in PROFILES and (not is_secure or read_crypto(section.attributes)):
             return candidate
         wrong_profile = True
     if wrong_profile:
-        raise invalid(Reason.UNSUPPORTED_TRANSPORT, "unsupported transport profile")
+        raise invalid(Reason.UNSUPPORTED_TRANSPORT, "unsupported transport profile, or no key for it")
     raise invalid(Reason.NO_AUDIO, "no audio stream")
 
 
@@ -112,6 +125,7 @@ def _read(description: SessionDescription, index: int) -> RemoteAudio:
         maxptime_ms=_milliseconds(section.attribute("maxptime")),
         lines=tuple([MediaLine(line.media, line.protocol, line.formats) for line in description.media]),
         audio_line=index,
+        crypto=read_crypto(section.attributes),
     )
 
 

@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from media.control.remote_audio import Address
+from media.control.session import MediaSession
 from media.control.session_states import SessionState
 
 
@@ -19,6 +20,8 @@ class Created(NamedTuple):
     local_port: int
     codec: str
     state: SessionState
+    srtp: str = ""
+    """Name of the crypto suite in use; empty for plain RTP."""
 
 
 class Recorded(NamedTuple):
@@ -37,6 +40,8 @@ class Negotiated(NamedTuple):
     remote: Address | None
     state: SessionState
     on_hold: bool
+    srtp: str = ""
+    """Name of the crypto suite in use; empty for plain RTP."""
 
 
 class DrainWish(IntEnum):
@@ -57,3 +62,17 @@ class NodeHealth(NamedTuple):
     boot_id: str
     draining: bool = False
     drain: DrainWish = DrainWish.NONE
+
+
+def created_of(session: MediaSession, local_sdp: str) -> Created:
+    """Return the outcome of a session that was opened; `local_sdp` is empty when the remote made the offer."""
+    local, srtp = session.local, session.crypto.suite
+    address, port, codec = local.address, local.port, session.codec
+    return Created(session.session_id, local_sdp, address, port, codec, session.state, srtp)
+
+
+def outcome_of(session: MediaSession, local_sdp: str) -> Negotiated:
+    """Return the outcome of a description given or taken."""
+    remote = session.remote.rtp if session.remote is not None else None
+    state, on_hold, srtp = session.state, session.on_hold, session.crypto.suite
+    return Negotiated(local_sdp, session.codec, remote, state, on_hold, srtp)

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 
 from media.control.codecs import Format, Key, is_speech
 from media.control.continuation import Continuation
+from media.control.crypto_line import CryptoLine
 from media.control.directions import COMMON, MIRRORED, Direction
 from media.control.errors import Reason, invalid
-from media.control.local_description import AUDIO_ONLY, LocalDescription
+from media.control.local_description import AUDIO_ONLY, SECURE_AUDIO_ONLY, LocalDescription
 from media.control.negotiate import (
     Agreement,
     agree_like_peer,
@@ -24,7 +25,8 @@ from media.control.negotiate import (
     answer_direction,
     offered_formats,
 )
-from media.control.remote_audio import MediaLine, RemoteAudio
+from media.control.remote_audio import SECURE_PROFILES, MediaLine, RemoteAudio
+from media.control.session_crypto import Encryption, SessionCrypto
 from media.control.session_states import SESSION_TABLE, SessionInput, SessionState
 
 PROMPT_PTIME_MS = 20
@@ -35,6 +37,7 @@ class MediaSession:
 
     Attributes:
         agreement: formats in use; empty before the first exchange is complete.
+        crypto: keys in use, and those offered.
         remote: the remote's side of it.
         offer: the remote's last offer; it stays until a newer one comes, so that an answer can be made again.
         offer_is_open: whether `offer` waits for an answer.
@@ -53,6 +56,7 @@ class MediaSession:
         "_payload_types",
         "agreement",
         "call_id",
+        "crypto",
         "leg",
         "local",
         "offer",
@@ -75,6 +79,7 @@ class MediaSession:
         leg: str = "",
         signaling_ip: str = "",
         owner: str = "",
+        encryption: Encryption = Encryption.AS_OFFERED,
     ) -> None:
         self.session_id = session_id
         self.call_id = call_id
@@ -84,6 +89,7 @@ class MediaSession:
         self.local = local
         self.state = SessionState.CREATED
         self.agreement: Agreement = ()
+        self.crypto = SessionCrypto(encryption)
         self.remote: RemoteAudio | None = None
         self.offer: RemoteAudio | None = None
         self.offer_is_open = False
@@ -93,7 +99,9 @@ class MediaSession:
         self._offered_direction = Direction.SENDRECV
         self._direction = Direction.SENDRECV
         self._exchange_is_open = False
-        self._lines: tuple[MediaLine, ...] = AUDIO_ONLY
+        self._lines: tuple[MediaLine, ...] = (
+            SECURE_AUDIO_ONLY if self.crypto.offers_secure_profile else AUDIO_ONLY
+        )
         self._index = 0
         self._payload_types: dict[int, Key] = {}
 
@@ -151,8 +159,19 @@ class MediaSession:
         if self.state is SessionState.ERROR:
             raise invalid(Reason.WRONG_STATE, f"session {self.session_id} has failed")
 
+    def separate(self) -> None:
+        """Forget the session it was bridged with."""
+        self.peer_id = ""
+        if self.state is SessionState.BRIDGED:
+            self.advance(SessionInput.UNBRIDGED)
+
     def take_offer(self, offer: RemoteAudio) -> None:
-        """Keep the remote's offer until it is answered; an earlier one that was not is forgotten."""
+        """Keep the remote's offer until it is answered; an earlier one that was not is forgotten.
+
+        Raises:
+            MediaError: it has no key, and one is required.
+        """
+        self.crypto.check_offer(offer.crypto)
         self.offer = offer
         self.offer_is_open = True
         self._exchange_is_open = True
@@ -182,7 +201,7 @@ class MediaSession:
         self.advance(SessionInput.OFFERED)
         self._offered, self._offered_direction = formats, direction
         self._exchange_is_open = True
-        return self._write(formats, direction, ptime_ms, maxptime_ms)
+        return self._write(formats, direction, ptime_ms, maxptime_ms, self.crypto.offer())
 
     def begin(self, offer: RemoteAudio | None, like: MediaSession | None, past: Continuation | None) -> str:
         """Begin the first exchange, as the remote's `offer`, an offer of ours or a `past` elsewhere has it.
@@ -191,7 +210,7 @@ class MediaSession:
             Our offer; empty when the remote made one.
 
         Raises:
-            MediaError: there is nothing to offer.
+            MediaError: there is nothing to offer, or the remote's offer has no key that is required.
         """
         if past is not None:
             return self.go_on(past)
@@ -216,7 +235,8 @@ class MediaSession:
         self._index = local.audio_line
         self._direction = past.direction
         self._agree(past.agreement, past.remote)
-        return self._write(formats, local.direction, local.ptime_ms, local.maxptime_ms)
+        crypto = self.crypto.go_on(local.crypto, past.remote.crypto)
+        return self._write(formats, local.direction, local.ptime_ms, local.maxptime_ms, crypto)
 
     def wish(self) -> tuple[RemoteAudio, Sequence[Format]] | None:
         """Return what this leg's remote wants of another: its open offer, else what was agreed; None for neither."""
@@ -254,15 +274,19 @@ class MediaSession:
         self._direction = answer_direction(offer, far)
         self._agree(agreement, offer)
         self.offer_is_open = False
-        return self._write([entry.local for entry in agreement], self._direction, ptime_ms, maxptime_ms)
+        formats, crypto = [entry.local for entry in agreement], self.crypto.answer(offer.crypto)
+        return self._write(formats, self._direction, ptime_ms, maxptime_ms, crypto)
 
     def take_answer(self, answer: RemoteAudio) -> None:
         """Put the remote's answer to our last offer into use; it may come again or change (forking, 18x then 200).
 
         Raises:
-            MediaError: no offer of ours, or no common codec.
+            MediaError: no offer of ours, no common codec, or no key where one is needed.
         """
         agreement = agree_on_answer(self._offered, answer.formats)
+        self.require(SessionInput.NEGOTIATED)
+        is_secure = self._lines[self._index].protocol in SECURE_PROFILES
+        self.crypto.take_answer(answer.crypto, is_secure=is_secure)
         self.advance(SessionInput.NEGOTIATED)
         self._direction = COMMON[self._offered_direction, MIRRORED[answer.direction]]
         self._agree(agreement, answer)
@@ -302,6 +326,7 @@ class MediaSession:
         direction: Direction,
         ptime_ms: int | None,
         maxptime_ms: int | None,
+        crypto: tuple[CryptoLine, ...],
     ) -> str:
         return self.local.write(
             formats,
@@ -310,4 +335,5 @@ class MediaSession:
             maxptime_ms=maxptime_ms,
             lines=self._lines,
             index=self._index,
+            crypto=crypto,
         )

@@ -16,6 +16,7 @@ from media.control.media_events import SessionCounters
 from media.control.replays import ReplayCache
 from media.control.results import Created, DrainWish, Negotiated, NodeHealth, Recorded
 from media.control.sdp_parser import MAX_SDP_BYTES
+from media.control.session_crypto import Encryption
 
 MIN_PROGRESS_MS = 20
 """One packet of audio."""
@@ -86,8 +87,18 @@ def _create_session(manager: SessionManager, request: pb.CreateSessionRequest, o
         signaling_ip=request.signaling_ip,
         offer_like=request.offer_like,
         continues=_past(request),
+        encryption=_encryption(request),
         owner=owner,
     )
+
+
+def _encryption(request: pb.CreateSessionRequest) -> Encryption:
+    try:
+        return Encryption(request.encryption)
+    except ValueError:
+        raise invalid(
+            Reason.BAD_REQUEST, "encryption is neither AS_OFFERED nor OPTIONAL nor REQUIRED"
+        ) from None
 
 
 def _past(request: pb.CreateSessionRequest) -> tuple[str, str] | None:
@@ -106,6 +117,7 @@ def _fill_created(outcome: Created, reply: pb.CreateSessionReply) -> None:
     reply.local_port = outcome.local_port
     reply.codec = outcome.codec
     reply.state = int(outcome.state)  # type: ignore[assignment]
+    reply.srtp = outcome.srtp
 
 
 def _create_answer(manager: SessionManager, request: pb.CreateAnswerRequest, owner: str) -> Negotiated:
@@ -118,6 +130,7 @@ def _fill_answer(outcome: Negotiated, reply: pb.CreateAnswerReply) -> None:
     if outcome.remote is not None:
         reply.remote_addr, reply.remote_port = outcome.remote
     reply.state = int(outcome.state)  # type: ignore[assignment]
+    reply.srtp = outcome.srtp
 
 
 def _create_offer(manager: SessionManager, request: pb.CreateOfferRequest, owner: str) -> str:
@@ -151,6 +164,7 @@ def _fill_update(outcome: Negotiated, reply: pb.UpdateSessionRemoteReply) -> Non
         reply.remote_addr, reply.remote_port = outcome.remote
     reply.state = int(outcome.state)  # type: ignore[assignment]
     reply.on_hold = outcome.on_hold
+    reply.srtp = outcome.srtp
 
 
 def _bridge(manager: SessionManager, request: pb.BridgeMediaRequest, owner: str) -> object:

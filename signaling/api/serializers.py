@@ -93,6 +93,9 @@ class SessionSerializer(Described):
     remote_addr = serializers.CharField(help_text="Empty until the phone has said where it takes media.")
     remote_port = serializers.IntegerField()
     codec = serializers.CharField()
+    srtp = serializers.CharField(
+        help_text="The crypto suite that its media is encrypted with, of RFC 4568; empty for plain RTP."
+    )
     state = serializers.ChoiceField(choices=SESSION_STATES)
     rtp_manager = serializers.CharField()
     created_at = serializers.DateTimeField()

@@ -13,12 +13,21 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from media.control.gen import rtpmanager_pb2 as pb
 from signaling.calls.descriptions import Descriptions
 from signaling.calls.events import CallEvent
 from signaling.calls.node_sessions import MediaRefused, NodeSessions
 from signaling.calls.sessions import SessionBook
 from signaling.calls.tally import CALLEE, CALLER, MediaReport, Tally
+from signaling.configuration import MEDIA_AS_OFFERED, MEDIA_OPTIONAL, MEDIA_REQUIRED
 from signaling.mediapool import MediaNode, NoMediaNode
+
+ENCRYPTION: dict[str, pb.Encryption.ValueType] = {
+    MEDIA_AS_OFFERED: pb.ENCRYPTION_AS_OFFERED,
+    MEDIA_OPTIONAL: pb.ENCRYPTION_OPTIONAL,
+    MEDIA_REQUIRED: pb.ENCRYPTION_REQUIRED,
+}
+"""What an account's setting asks of an RTP manager."""
 
 PickNode = Callable[[Container[MediaNode]], MediaNode]
 """Returns an RTP manager that is none of the given ones; raises `NoMediaNode`."""
@@ -42,6 +51,7 @@ class CallSessions:
         report: gets the media events of this call.
         pick: finds another RTP manager when one fails or is to be left.
         book: keeps what is known of the sessions; None: one that tells nobody.
+        encryption: what the account asks of its phones: off, optional or required.
     """
 
     def __init__(
@@ -52,10 +62,13 @@ class CallSessions:
         report: Callable[[CallEvent], None],
         pick: PickNode = no_other_node,
         book: SessionBook | None = None,
+        encryption: str = MEDIA_AS_OFFERED,
     ) -> None:
         self.book = SessionBook(None) if book is None else book
         self.sessions = self.book.sessions
         self.pick = pick
+        self.encryption = ENCRYPTION[encryption]
+        """What the phones are asked for."""
         self.call_id = sip_call_id
         self.caller_session = token_hex(16)
         self.callee_session = ""
@@ -99,13 +112,19 @@ class CallSessions:
 
     async def close(self) -> MediaReport:
         """Release every session and return what they counted; a silent RTP manager is not waited for."""
+        srtp = self._suites()
         await self.leave_others()
         self.tally.parties |= {self.caller_session: CALLER, self.callee_session: CALLEE}
         if self.here.ids:
             self.tally.add(await self.here.destroy(list(self.here.ids), together=True))
-        return MediaReport(self.tally.caller, self.tally.callee, self.codec)
+        return MediaReport(self.tally.caller, self.tally.callee, self.codec, srtp)
 
     # --- Inside -------------------------------------------------------------------------------------------------
+
+    def _suites(self) -> dict[str, str]:
+        parties = {CALLER: self.caller_session, CALLEE: self.callee_session}
+        known = {leg: self.sessions.get(session_id) for leg, session_id in parties.items()}
+        return {leg: session.srtp for leg, session in known.items() if session is not None and session.srtp}
 
     async def _execute(self, *requests: Message) -> list[Any]:
         return await self.here.execute(*requests)

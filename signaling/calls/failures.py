@@ -57,6 +57,13 @@ NODE_LIMIT = CallFailure(503, "Call Limit Reached", EndReason.UNAVAILABLE, 34, 5
 NO_MEDIA = CallFailure(503, "No Media Available", EndReason.MEDIA_ERROR, 34, 5)
 SHUTTING_DOWN = CallFailure(503, "Shutting Down", EndReason.UNAVAILABLE, 41, 5)
 NOT_ACCEPTABLE = CallFailure(488, "Not Acceptable Here", EndReason.MEDIA_ERROR, 88)
+ENCRYPTION_REQUIRED = CallFailure(
+    488,
+    "Not Acceptable Here",
+    EndReason.MEDIA_ERROR,
+    88,
+    warning='302 switchboard "Encrypted media (SRTP) is required"',
+)
 MEDIA_FAILED = CallFailure(500, "Media Failure", EndReason.MEDIA_ERROR, 41)
 INTERNAL = CallFailure(500, "Server Internal Error", EndReason.ERROR, 41)
 BAD_TARGET = CallFailure(500, "Bad Dial Target", EndReason.ERROR, 41)

@@ -340,6 +340,7 @@ class CallMedia(CallSessions):
                     leg=leg,
                     signaling_ip=address,
                     offer_like=offer_like,
+                    encryption=self.encryption,
                 )
             )
         replies = await self._send(requests)
@@ -357,6 +358,7 @@ class CallMedia(CallSessions):
                 leg="A",
                 remote_sdp=self._caller_sdp,
                 signaling_ip=self._caller_ip,
+                encryption=self.encryption,
             )
         ]
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from media.control.errors import Reason
 from media.control.gen import rtpmanager_pb2 as pb
 from signaling.calls import failures
 from signaling.calls.descriptions import Descriptions
@@ -197,6 +198,8 @@ def _checked(replies: list[Any]) -> list[Any]:
     for reply in replies:
         if isinstance(reply, MediaError):
             failure = FAILURES.get(reply.code, failures.MEDIA_FAILED)
+            if reply.reason == Reason.ENCRYPTION_REQUIRED:
+                failure = failures.ENCRYPTION_REQUIRED
             raise MediaRefused(failure, reply.detail, elsewhere=reply.code in ELSEWHERE)
     return replies
 

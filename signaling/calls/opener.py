@@ -38,4 +38,5 @@ class MediaOpener:
             report=call.post,
             pick=self._pool.pick,
             book=SessionBook(call),
+            encryption=call.request.account.media_encryption,
         )

@@ -143,6 +143,7 @@ class Relocation:
             leg=party.label,
             signaling_ip=party.signaling_ip,
             continues=pb.Continuation(local_sdp=local, remote_sdp=remote),
+            encryption=self._media.encryption,
         )
 
 

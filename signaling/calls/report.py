@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 from cdrs.record import CallRecord, estimate_mos, new_record_id
+from media.control.gen import rtpmanager_pb2 as pb
 from signaling.calls.ports import CallRequest, CallServices
-from signaling.calls.tally import MediaReport
+from signaling.calls.tally import CALLEE, CALLER, MediaReport
 
 
 def start_record(request: CallRequest, services: CallServices) -> CallRecord:
@@ -28,6 +29,9 @@ def start_record(request: CallRequest, services: CallServices) -> CallRecord:
 def apply_media(record: CallRecord, report: MediaReport) -> None:
     """Put the quality figures of both legs into the record; it keeps its defaults when nothing was counted."""
     record.codec = report.codec
+    if report.srtp:
+        counted = {CALLER: report.caller, CALLEE: report.callee}
+        record.metadata["srtp"] = {leg: _srtp(suite, counted[leg]) for leg, suite in report.srtp.items()}
     legs = [stats for stats in (report.caller, report.callee) if stats is not None]
     if report.caller is not None:
         record.rtp_packets_sent = report.caller.packets_sent
@@ -43,3 +47,13 @@ def apply_media(record: CallRecord, report: MediaReport) -> None:
         )
         for stats in heard
     )
+
+
+def _srtp(suite: str, stats: pb.SessionStats | None) -> dict[str, str | int]:
+    """Return how a leg was encrypted, and what was dropped of it when anything was."""
+    shown: dict[str, str | int] = {"suite": suite}
+    if stats is not None and stats.srtp_unauthenticated:
+        shown["unauthenticated"] = stats.srtp_unauthenticated
+    if stats is not None and stats.srtp_replayed:
+        shown["replayed"] = stats.srtp_replayed
+    return shown

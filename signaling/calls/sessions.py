@@ -47,6 +47,8 @@ class MediaSession:
     remote_addr: str = ""
     remote_port: int = 0
     codec: str = ""
+    srtp: str = ""
+    """Name of the crypto suite in use; empty for plain RTP."""
     state: str = ""
     """Empty until the RTP manager has made it."""
     offers_hold: bool = False
@@ -111,7 +113,7 @@ class SessionBook:
 
     def _created(self, session: MediaSession, _request: Any, reply: pb.CreateSessionReply) -> None:
         session.local_addr, session.local_port = reply.local_addr, reply.local_port
-        session.codec = reply.codec
+        session.codec, session.srtp = reply.codec, reply.srtp
         session.state = STATES.get(reply.state, "created")
         if self._call is not None:
             session.created_at = self._call.services.wall()
@@ -126,7 +128,7 @@ class SessionBook:
         if isinstance(request, pb.UpdateSessionRemoteRequest) and request.kind == pb.SDP_KIND_OFFER:
             session.offers_hold = bool(getattr(reply, "on_hold", False))
             return
-        session.codec = reply.codec or session.codec
+        session.codec, session.srtp = reply.codec or session.codec, reply.srtp
         session.remote_addr, session.remote_port = reply.remote_addr, reply.remote_port
         session.state = STATES.get(reply.state, session.state)
         self._changed(session)

@@ -7,7 +7,7 @@ Pure. Packets that were on their way while a party changed from one RTP manager 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from media.control.gen import rtpmanager_pb2 as pb
 
@@ -19,6 +19,8 @@ SUMS = (
     "packets_lost",
     "packets_dropped",
     "packets_out_of_order",
+    "srtp_unauthenticated",
+    "srtp_replayed",
 )
 CALLER, CALLEE = "A", "B"
 
@@ -30,6 +32,8 @@ class MediaReport:
     caller: pb.SessionStats | None = None
     callee: pb.SessionStats | None = None
     codec: str = ""
+    srtp: dict[str, str] = field(default_factory=dict)
+    """Crypto suite by leg, of the legs that were encrypted."""
 
 
 class Tally:

@@ -86,7 +86,10 @@ class OfferLeg(TimedLeg):
             return
         transaction, request = self._their_offer
         self._their_offer = None
-        self.node.respond(transaction, request.response(failure.status, failure.phrase))
+        response = request.response(failure.status, failure.phrase)
+        if failure.warning:
+            response.headers.set("Warning", failure.warning)
+        self.node.respond(transaction, response)
 
     def on_cancel(self, transaction: ServerTransaction) -> None:
         """Take the peer's CANCEL of its new offer."""

@@ -111,6 +111,7 @@ def session_row(session: MediaSession) -> Row | None:
         session.remote_addr,
         session.remote_port,
         session.codec,
+        session.srtp,
         session.state,
         session.rtp_manager,
         session.created_at,

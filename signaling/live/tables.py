@@ -100,6 +100,7 @@ SESSIONS: Final = Table(
         "remote_addr",
         "remote_port",
         "codec",
+        "srtp",
         "state",
         "rtp_manager",
         "created_at",

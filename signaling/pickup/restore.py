@@ -162,7 +162,7 @@ class PickUp:
         call.notify.restore(stage, bridge_id, held_by)
         reachable = []
         for leg, kept in zip(legs, state["media"]["sessions"], strict=False):
-            leg.described = (kept[-1] or [""])[0]
+            leg.described = (kept[8] or [""])[0]
         for leg, user_id in zip(legs, (record.caller_user_id, record.callee_user_id), strict=False):
             leg.listen(call.on_leg_event)
             if not around.reconnect.expect(leg, user_id or "", holds(call)):
@@ -209,6 +209,7 @@ class PickUp:
                 report=call.post,
                 pick=pool.pick,
                 book=SessionBook(call),
+                encryption=request.account.media_encryption,
             )
             media.go_on(
                 [session for session, _ in sessions], sessions[1][0].session_id if len(sessions) > 1 else ""

@@ -88,7 +88,9 @@ def read(text: str) -> State:
 def sessions_of(media: State) -> list[tuple[MediaSession, tuple[str, str] | None]]:
     """Return the sessions in the media part of a state, the caller's first, each with what was agreed on in it."""
     found: list[tuple[MediaSession, tuple[str, str] | None]] = []
-    for session_id, leg, created_at, local, remote, codec, stage, offers_hold, agreed in media["sessions"]:
+    for session_id, leg, created_at, local, remote, codec, stage, offers_hold, agreed, *more in media[
+        "sessions"
+    ]:
         session = MediaSession(
             session_id,
             leg,
@@ -101,6 +103,8 @@ def sessions_of(media: State) -> list[tuple[MediaSession, tuple[str, str] | None
             codec=codec,
             state=stage,
             offers_hold=offers_hold,
+            # What was kept before there was SRTP does not tell.
+            srtp=more[0] if more else "",
         )
         found.append((session, (agreed[0], agreed[1]) if agreed else None))
     return found
@@ -183,4 +187,5 @@ def _session(session: MediaSession, agreed: tuple[str, str] | None) -> tuple[Any
         session.state,
         session.offers_hold,
         agreed,
+        session.srtp,
     )

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The trace: one record per message and per change of state, written by the core and read by everything else.
 
-It knows no file and no clock. Invariant: no record holds a digest response, which could be cracked off line.
+It knows no file and no clock. Invariant: no record holds a digest response, which could be cracked off line, and
+none a key of SRTP.
 """
 
 from __future__ import annotations
@@ -46,10 +47,15 @@ TraceSink = Callable[[TraceRecord], None]
 # the search is linear.
 _SECRET = re.compile(rb'(\b(?:response|rspauth)[ \t]{0,8}=[ \t]{0,8}"?)([0-9A-Fa-f]+)', re.IGNORECASE)
 
+_KEY = re.compile(rb"(\binline:)([A-Za-z0-9+/=]+)", re.IGNORECASE)
+"""A master key of SRTP (RFC 4568 9.2)."""
+
 
 def mask_secrets(data: bytes) -> bytes:
-    """Overwrite the digest responses in credentials with asterisks; the length stays."""
-    return _SECRET.sub(lambda found: found[1] + b"*" * len(found[2]), data)
+    """Overwrite the digest responses in credentials, and keys in descriptions, with asterisks; the length stays."""
+    for secret in (_SECRET, _KEY):
+        data = secret.sub(lambda found: found[1] + b"*" * len(found[2]), data)
+    return data
 
 
 def message_record(now: float, direction: Direction, flow: Flow, data: bytes) -> TraceRecord:

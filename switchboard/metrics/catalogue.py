@@ -222,6 +222,13 @@ METRICS: Final = (
         "counter",
         "Datagrams dropped: from hosts that may not speak, or no RTP.",
     ),
+    _rtpmanager("switchboard_rtp_srtp_sessions", "gauge", "Media sessions now that are encrypted."),
+    _rtpmanager(
+        "switchboard_rtp_srtp_dropped_total",
+        "counter",
+        "Datagrams of encrypted sessions dropped: not of their key, or taken before.",
+        ("reason",),
+    ),
     _rtpmanager(
         "switchboard_rtp_packets_lost_total", "counter", "RTP packets of ended sessions that did not arrive."
     ),

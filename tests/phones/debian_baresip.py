@@ -26,14 +26,23 @@ class DebianBaresip:
     """A process that registers and dials at once; `stop()` hangs up."""
 
     def __init__(
-        self, stack: Stack, phone: Phone, number: str, signal_: audio.Signal, directory: Path
+        self,
+        stack: Stack,
+        phone: Phone,
+        number: str,
+        signal_: audio.Signal,
+        directory: Path,
+        *,
+        mediaenc: str = "",
     ) -> None:
         program = shutil.which("baresip")
         if program is None:
             pytest.fail("baresip is not installed (Debian: baresip-core)")
         self._directory = directory
         tone = audio.write_wav(directory / "played.wav", signal_)
-        modules = f"module_path {MODULES}\n" + "".join(f"module {name}.so\n" for name in LOADED)
+        loaded = (*LOADED, "srtp") if mediaenc else LOADED
+        encrypted = f";mediaenc={mediaenc}" if mediaenc else ""
+        modules = f"module_path {MODULES}\n" + "".join(f"module {name}.so\n" for name in loaded)
         (directory / "config").write_text(
             f"net_interface 127.0.0.1\nsip_listen 127.0.0.1:{phone.port}\n"
             f"rtp_ports {phone.port + 2}-{phone.port + 7}\n"
@@ -43,7 +52,7 @@ class DebianBaresip:
         server = "{}:{}".format(*stack.address)
         (directory / "accounts").write_text(
             f"<sip:{phone.username}@{phone.domain}>;auth_pass={phone.password};"
-            f'outbound="sip:{server};transport=udp";audio_codecs=PCMU,PCMA\n'
+            f'outbound="sip:{server};transport=udp";audio_codecs=PCMU,PCMA{encrypted}\n'
         )
         (directory / "contacts").write_text("")
         self._log = (directory / "baresip.log").open("w+")

@@ -24,7 +24,14 @@ class PhoneProcess:
     """One phone of a user of the stack, sending ``tone_hz`` in every call."""
 
     def __init__(
-        self, stack: Stack, phone: Phone, tone_hz: float, directory: Path, *, transport: str = "udp"
+        self,
+        stack: Stack,
+        phone: Phone,
+        tone_hz: float,
+        directory: Path,
+        *,
+        transport: str = "udp",
+        mediaenc: str = "",
     ) -> None:
         self.phone = phone
         self._directory = directory
@@ -33,7 +40,7 @@ class PhoneProcess:
         port = stack.ports.tls if transport == "tls" else stack.address[1]
         command += ["--server", f"{stack.address[0]}:{port}", "--domain", phone.domain]
         command += ["--username", phone.username, "--password", phone.password]
-        command += ["--port", str(phone.port), "--transport", transport]
+        command += ["--port", str(phone.port), "--transport", transport, "--mediaenc", mediaenc]
         self._process = subprocess.Popen(
             command,
             cwd=ROOT,

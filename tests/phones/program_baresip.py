@@ -38,6 +38,7 @@ class Phone:
         """Bring the stack up on the loopback address."""
         o = self._options
         listen = f"sip_listen {o.ip}:{o.port}\nrtp_ports {o.port + 2}-{o.port + 7}\n"
+        listen += "module srtp.so\n" if o.mediaenc else ""
         await self._runtime.start(
             baresip.Config(net_interface=o.ip, extra_config_text=listen, max_concurrent_calls=None)
         )
@@ -47,6 +48,7 @@ class Phone:
             password=o.password,
             registrar=f"sip:{o.server};transport={o.transport}",
             transport=o.transport,
+            extra_params=(f"mediaenc={o.mediaenc}",) if o.mediaenc else (),
         )
         self._agent = await baresip.UserAgent.create(self._runtime, account)
         self._agent.on_incoming(self._incoming)
@@ -139,6 +141,7 @@ async def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--tone-hz", type=float, required=True)
     parser.add_argument("--transport", default="udp")
+    parser.add_argument("--mediaenc", default="")
     phone = Phone(parser.parse_args())
     await phone.start()
     streaming = asyncio.create_task(phone.stream())

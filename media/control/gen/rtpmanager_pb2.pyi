@@ -59,6 +59,30 @@ SESSION_STATE_ERROR: SessionState.ValueType  # 6
 """the engine failed this session; only DestroySession is left"""
 Global___SessionState: _TypeAlias = SessionState  # noqa: Y015
 
+class _Encryption:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _EncryptionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Encryption.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ENCRYPTION_AS_OFFERED: _Encryption.ValueType  # 0
+    """our offers are plain; SRTP that the remote offers is taken"""
+    ENCRYPTION_OPTIONAL: _Encryption.ValueType  # 1
+    """our offers are RTP/AVP with keys (RFC 8643), which a remote may use or leave"""
+    ENCRYPTION_REQUIRED: _Encryption.ValueType  # 2
+    """our offers are RTP/SAVP; plain RTP is refused with reason encryption_required"""
+
+class Encryption(_Encryption, metaclass=_EncryptionEnumTypeWrapper):
+    """What is asked of a session's remote. Keys travel in the descriptions, as a=crypto (RFC 4568), and nowhere else."""
+
+ENCRYPTION_AS_OFFERED: Encryption.ValueType  # 0
+"""our offers are plain; SRTP that the remote offers is taken"""
+ENCRYPTION_OPTIONAL: Encryption.ValueType  # 1
+"""our offers are RTP/AVP with keys (RFC 8643), which a remote may use or leave"""
+ENCRYPTION_REQUIRED: Encryption.ValueType  # 2
+"""our offers are RTP/SAVP; plain RTP is refused with reason encryption_required"""
+Global___Encryption: _TypeAlias = Encryption  # noqa: Y015
+
 class _SdpKind:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -166,6 +190,7 @@ class CreateSessionRequest(_message.Message):
     SIGNALING_IP_FIELD_NUMBER: _builtins.int
     OFFER_LIKE_FIELD_NUMBER: _builtins.int
     CONTINUES_FIELD_NUMBER: _builtins.int
+    ENCRYPTION_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     session_id: _builtins.str
     """chosen by the client, at most 64 characters"""
@@ -179,6 +204,7 @@ class CreateSessionRequest(_message.Message):
     """where the remote's signalling comes from or goes to"""
     offer_like: _builtins.str
     """a session whose remote decides the codecs of our offer"""
+    encryption: Global___Encryption.ValueType
     @_builtins.property
     def continues(self) -> Global___Continuation:
         """instead of both: an offer that goes on where a session of another node was"""
@@ -194,10 +220,11 @@ class CreateSessionRequest(_message.Message):
         signaling_ip: _builtins.str = ...,
         offer_like: _builtins.str = ...,
         continues: Global___Continuation | None = ...,
+        encryption: Global___Encryption.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["continues", b"continues"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_id", b"call_id", "continues", b"continues", "leg", b"leg", "offer_like", b"offer_like", "remote_sdp", b"remote_sdp", "request_id", b"request_id", "session_id", b"session_id", "signaling_ip", b"signaling_ip"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_id", b"call_id", "continues", b"continues", "encryption", b"encryption", "leg", b"leg", "offer_like", b"offer_like", "remote_sdp", b"remote_sdp", "request_id", b"request_id", "session_id", b"session_id", "signaling_ip", b"signaling_ip"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -241,6 +268,7 @@ class CreateSessionReply(_message.Message):
     LOCAL_PORT_FIELD_NUMBER: _builtins.int
     CODEC_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
+    SRTP_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     local_sdp: _builtins.str
     """our offer; empty when remote_sdp was given"""
@@ -249,6 +277,8 @@ class CreateSessionReply(_message.Message):
     codec: _builtins.str
     """first codec of the remote's offer that both can use, or of ours"""
     state: Global___SessionState.ValueType
+    srtp: _builtins.str
+    """crypto suite in use; empty for plain RTP"""
     def __init__(
         self,
         *,
@@ -258,10 +288,11 @@ class CreateSessionReply(_message.Message):
         local_port: _builtins.int = ...,
         codec: _builtins.str = ...,
         state: Global___SessionState.ValueType = ...,
+        srtp: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["codec", b"codec", "local_addr", b"local_addr", "local_port", b"local_port", "local_sdp", b"local_sdp", "session_id", b"session_id", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["codec", b"codec", "local_addr", b"local_addr", "local_port", b"local_port", "local_sdp", b"local_sdp", "session_id", b"session_id", "srtp", b"srtp", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -302,11 +333,14 @@ class CreateAnswerReply(_message.Message):
     REMOTE_ADDR_FIELD_NUMBER: _builtins.int
     REMOTE_PORT_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
+    SRTP_FIELD_NUMBER: _builtins.int
     local_sdp: _builtins.str
     codec: _builtins.str
     remote_addr: _builtins.str
     remote_port: _builtins.int
     state: Global___SessionState.ValueType
+    srtp: _builtins.str
+    """crypto suite in use; empty for plain RTP"""
     def __init__(
         self,
         *,
@@ -315,10 +349,11 @@ class CreateAnswerReply(_message.Message):
         remote_addr: _builtins.str = ...,
         remote_port: _builtins.int = ...,
         state: Global___SessionState.ValueType = ...,
+        srtp: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["codec", b"codec", "local_sdp", b"local_sdp", "remote_addr", b"remote_addr", "remote_port", b"remote_port", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["codec", b"codec", "local_sdp", b"local_sdp", "remote_addr", b"remote_addr", "remote_port", b"remote_port", "srtp", b"srtp", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -414,12 +449,15 @@ class UpdateSessionRemoteReply(_message.Message):
     REMOTE_PORT_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     ON_HOLD_FIELD_NUMBER: _builtins.int
+    SRTP_FIELD_NUMBER: _builtins.int
     codec: _builtins.str
     remote_addr: _builtins.str
     remote_port: _builtins.int
     state: Global___SessionState.ValueType
     on_hold: _builtins.bool
     """of an offer: the remote asks to be sent nothing; of an answer: either side holds"""
+    srtp: _builtins.str
+    """crypto suite in use; empty for plain RTP"""
     def __init__(
         self,
         *,
@@ -428,10 +466,11 @@ class UpdateSessionRemoteReply(_message.Message):
         remote_port: _builtins.int = ...,
         state: Global___SessionState.ValueType = ...,
         on_hold: _builtins.bool = ...,
+        srtp: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["codec", b"codec", "on_hold", b"on_hold", "remote_addr", b"remote_addr", "remote_port", b"remote_port", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["codec", b"codec", "on_hold", b"on_hold", "remote_addr", b"remote_addr", "remote_port", b"remote_port", "srtp", b"srtp", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -742,6 +781,8 @@ class SessionStats(_message.Message):
     REMOTE_PACKETS_LOST_FIELD_NUMBER: _builtins.int
     REMOTE_JITTER_MS_FIELD_NUMBER: _builtins.int
     ROUND_TRIP_MS_FIELD_NUMBER: _builtins.int
+    SRTP_UNAUTHENTICATED_FIELD_NUMBER: _builtins.int
+    SRTP_REPLAYED_FIELD_NUMBER: _builtins.int
     packets_received: _builtins.int
     bytes_received: _builtins.int
     """RTP headers included"""
@@ -758,6 +799,10 @@ class SessionStats(_message.Message):
     """as the remote last reported by RTCP"""
     remote_jitter_ms: _builtins.float
     round_trip_ms: _builtins.float
+    srtp_unauthenticated: _builtins.int
+    """dropped: from the right host, but not with its key"""
+    srtp_replayed: _builtins.int
+    """dropped: taken before"""
     def __init__(
         self,
         *,
@@ -772,10 +817,12 @@ class SessionStats(_message.Message):
         remote_packets_lost: _builtins.int | None = ...,
         remote_jitter_ms: _builtins.float | None = ...,
         round_trip_ms: _builtins.float | None = ...,
+        srtp_unauthenticated: _builtins.int = ...,
+        srtp_replayed: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_remote_jitter_ms", b"_remote_jitter_ms", "_remote_packets_lost", b"_remote_packets_lost", "_round_trip_ms", b"_round_trip_ms", "remote_jitter_ms", b"remote_jitter_ms", "remote_packets_lost", b"remote_packets_lost", "round_trip_ms", b"round_trip_ms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_remote_jitter_ms", b"_remote_jitter_ms", "_remote_packets_lost", b"_remote_packets_lost", "_round_trip_ms", b"_round_trip_ms", "bytes_received", b"bytes_received", "bytes_sent", b"bytes_sent", "jitter_ms", b"jitter_ms", "packets_dropped", b"packets_dropped", "packets_lost", b"packets_lost", "packets_out_of_order", b"packets_out_of_order", "packets_received", b"packets_received", "packets_sent", b"packets_sent", "remote_jitter_ms", b"remote_jitter_ms", "remote_packets_lost", b"remote_packets_lost", "round_trip_ms", b"round_trip_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_remote_jitter_ms", b"_remote_jitter_ms", "_remote_packets_lost", b"_remote_packets_lost", "_round_trip_ms", b"_round_trip_ms", "bytes_received", b"bytes_received", "bytes_sent", b"bytes_sent", "jitter_ms", b"jitter_ms", "packets_dropped", b"packets_dropped", "packets_lost", b"packets_lost", "packets_out_of_order", b"packets_out_of_order", "packets_received", b"packets_received", "packets_sent", b"packets_sent", "remote_jitter_ms", b"remote_jitter_ms", "remote_packets_lost", b"remote_packets_lost", "round_trip_ms", b"round_trip_ms", "srtp_replayed", b"srtp_replayed", "srtp_unauthenticated", b"srtp_unauthenticated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__remote_jitter_ms: _TypeAlias = _typing.Literal["remote_jitter_ms"]  # noqa: Y015
     _WhichOneofArgType__remote_jitter_ms: _TypeAlias = _typing.Literal["_remote_jitter_ms", b"_remote_jitter_ms"]  # noqa: Y015

@@ -48,6 +48,12 @@ class FakeEngine:
     def set_remote(self, session_id: str, *, rtp: Any, rtcp: Any, signaling_ip: str | None) -> None:
         self._note("set_remote", session_id, rtp, rtcp, signaling_ip)
 
+    def set_srtp(self, session_id: str, suite: str, *, local_key: bytes, remote_key: bytes) -> None:
+        self._note("set_srtp", session_id, suite, local_key, remote_key)
+
+    def clear_srtp(self, session_id: str) -> None:
+        self._note("clear_srtp", session_id)
+
     def set_payload_map(self, session_id: str, mapping: dict[int, int], allowed: bytes | None = None) -> None:
         self._note("set_payload_map", session_id, mapping, allowed)
 

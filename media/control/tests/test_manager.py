@@ -14,7 +14,7 @@ def refused(reason):
 
 async def test_a_session_tells_where_it_listens(node):
     created = node.manager.create_session(A, remote_sdp=sdp(8, 0), signaling_ip=CALLER_IP)
-    assert created == (A, "", "192.0.2.1", 20002, "PCMA", SessionState.CREATED)
+    assert created == (A, "", "192.0.2.1", 20002, "PCMA", SessionState.CREATED, "")
 
 
 async def test_it_writes_the_advertised_address():

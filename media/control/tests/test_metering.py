@@ -7,6 +7,7 @@ from typing import Any
 from media.control.media_events import SessionCounters
 from media.control.metering import RtpMeter
 from media.control.results import NodeHealth
+from media.control.session_crypto import SessionCrypto
 from media.control.session_states import SessionState
 from media.control.tests.harness import A, B
 from switchboard.metrics.catalogue import of_role
@@ -39,7 +40,7 @@ async def test_a_session_that_ends_is_added_up(node):
 
 
 def test_packets_of_running_and_ended_sessions_never_fall():
-    running: dict[str, Any] = {"a": SimpleNamespace(state=SessionState.ACTIVE)}
+    running: dict[str, Any] = {"a": SimpleNamespace(state=SessionState.ACTIVE, crypto=SessionCrypto())}
     so_far = SessionCounters(packets_received=70, packets_sent=60, packets_lost=9)
     meter = RtpMeter(running, lambda session_id: so_far, lambda: NodeHealth(True, 0, 10, "m1", "boot"))
     before = meter.read()

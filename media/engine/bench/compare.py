@@ -4,6 +4,7 @@
 Run after `cargo build --release -p rtp-load` and `maturin develop --release`:
 
     python bench/compare.py --calls 1000 --rounds 3
+    python bench/compare.py --only engine-srtp --only engine    # what encryption of both legs costs
 
 On a machine that does other work, run it in the real-time class (`chrt --rr 1 python ...`), else the figures are
 those of the others. The relay runs on core 0 and the generator on core 1. Quote the ratio of the medians: the absolute figures
@@ -20,7 +21,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from ng import NgClient
@@ -36,9 +37,10 @@ Relay = tuple[int, str]
 
 
 @contextmanager
-def engine(calls: int, tick_us: int) -> Iterator[Relay]:
+def engine(calls: int, tick_us: int, *options: str) -> Iterator[Relay]:
     """Run the engine in a process of its own."""
     command = [sys.executable, str(HERE / "engine_server.py"), f"--calls={calls}", f"--tick-us={tick_us}"]
+    command += options
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         pairs = "".join(iter(process.stdout.readline, "ready\n"))
@@ -67,13 +69,20 @@ def rtpengine(calls: int, _tick_us: int) -> Iterator[Relay]:
             process.terminate()
 
 
-RELAYS = {"engine": engine, "rtpengine": rtpengine}
+def encrypting(calls: int, tick_us: int) -> AbstractContextManager[Relay]:
+    """Run the engine with SRTP on both legs of every call."""
+    return engine(calls, tick_us, "--srtp")
+
+
+SRTP = "engine-srtp"
+RELAYS = {"engine": engine, SRTP: encrypting, "rtpengine": rtpengine}
 
 
 def measure(name: str, arguments: argparse.Namespace) -> dict[str, float]:
     """Start one relay, load it and return the figures of rtp-load."""
     with RELAYS[name](arguments.calls, arguments.tick_us) as (pid, pairs):
         command = [str(LOAD), "--pairs", "-", "--pid", str(pid), "--json", "--cpu", str(LOAD_CORE)]
+        command += ["--srtp"] if name == SRTP else []
         command += ["--duration", str(arguments.duration), "--warmup", "2"]
         output = subprocess.run(command, input=pairs, capture_output=True, text=True, check=True).stdout
     figures: dict[str, float] = json.loads(output)
@@ -90,7 +99,7 @@ def main() -> None:
     parser.add_argument("--tick-us", type=int, default=1000)
     parser.add_argument("--only", choices=sorted(RELAYS), action="append")
     arguments = parser.parse_args()
-    names = arguments.only or list(RELAYS)
+    names = arguments.only or ["engine", "rtpengine"]
     runs: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(arguments.rounds):
         for name in names:
@@ -98,7 +107,8 @@ def main() -> None:
     medians = {name: statistics.median(values) for name, values in runs.items()}
     print("medians, us/packet:", ", ".join(f"{name} {value:.2f}" for name, value in medians.items()))
     if len(medians) == 2:
-        print(f"ratio {medians['engine'] / medians['rtpengine']:.2f}")
+        first, second = medians.values()
+        print(f"ratio {first / second:.2f}")
 
 
 if __name__ == "__main__":

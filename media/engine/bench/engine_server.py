@@ -13,6 +13,7 @@ import sys
 from switchboard_engine import Engine
 
 HOST = "127.0.0.1"
+KEY = b"\x01" * 30
 
 
 def main() -> None:
@@ -23,6 +24,7 @@ def main() -> None:
     parser.add_argument("--tick-us", type=int, default=1000)
     parser.add_argument("--cpu", type=int, default=0)
     parser.add_argument("--first-local-port", type=int, default=12000)
+    parser.add_argument("--srtp", action="store_true", help="every leg as rtp-load --srtp has it")
     arguments = parser.parse_args()
     os.sched_setaffinity(0, {arguments.cpu})
     engine = Engine(
@@ -39,6 +41,8 @@ def main() -> None:
             session_id = f"{call}-{leg}"
             relays += [local_port, engine.create_session(session_id, group=str(call))]
             engine.set_remote(session_id, rtp=(HOST, local_port), rtcp=None, signaling_ip=HOST)
+            if arguments.srtp:
+                engine.set_srtp(session_id, "AES_CM_128_HMAC_SHA1_80", local_key=KEY, remote_key=KEY)
             local_port += 1
         engine.bridge(f"{call}-a", f"{call}-b")
         print(*relays)

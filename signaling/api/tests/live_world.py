@@ -162,6 +162,7 @@ def session(tenant_id: str, mark: str, leg: str) -> tuple[Any, ...]:
         "192.0.2.1",
         4000,
         "PCMU",
+        "AES_CM_128_HMAC_SHA1_80",
         "bridged",
         "rtp-1",
         NOW,

@@ -19,7 +19,7 @@ PROMISED = {
     "dialogs": {"call_id", "local_tag", "remote_tag", "state", "direction", "from_uri", "to_uri"}
     | {"remote_addr", "remote_port", "session_id", "created_at", "duration_seconds"},
     "sessions": {"session_id", "call_id", "local_addr", "local_port", "remote_addr", "remote_port"}
-    | {"codec", "state", "rtp_manager", "created_at"},
+    | {"codec", "srtp", "state", "rtp_manager", "created_at"},
     "calls": {"call_uuid", "call_id", "tenant_id", "state", "caller_number", "callee_number", "started_at"},
 }
 """Fields that programs rely on."""

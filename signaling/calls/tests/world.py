@@ -74,6 +74,7 @@ class ScriptedNode:
         self.errors: dict[type, MediaError] = {}
         self.subscribers: dict[str, object] = {}
         self.offers_hold = False
+        self.stats = pb.SessionStats(packets_received=50, packets_sent=50)
         self._ports = itertools.count(10000, 2)
 
     def subscribe(self, session_id: str, callback: object) -> None:
@@ -109,7 +110,7 @@ class ScriptedNode:
         if isinstance(request, pb.BridgeMediaRequest):
             return pb.BridgeMediaReply()
         if isinstance(request, pb.DestroySessionRequest):
-            return pb.DestroySessionReply(stats=pb.SessionStats(packets_received=50, packets_sent=50))
+            return pb.DestroySessionReply(stats=self.stats)
         if isinstance(request, pb.StopRecordingRequest):
             return pb.StopRecordingReply(duration_ms=1500, bytes=48_044)
         return object()
@@ -201,6 +202,7 @@ class World:
             report=call.post,
             pick=self.pick,
             book=SessionBook(call),
+            encryption=call.request.account.media_encryption,
         )
 
     def pick(self, but_not: Container[Any]) -> Any:

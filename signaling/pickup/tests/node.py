@@ -56,6 +56,7 @@ def session(session_id: str, label: str) -> list[Any]:
         "bridged",
         False,
         ["ours", "theirs"],
+        "AES_CM_128_HMAC_SHA1_80",
     ]
 
 

@@ -184,6 +184,7 @@ async def test_without_its_sessions_a_call_is_hung_up_and_cut_off_at_the_last_si
         HangupBy.SYSTEM,
         NOW - 5,
     )
+    assert ended.metadata.pop("srtp").keys() == {"A", "B"}
     assert ended.metadata == {"cut_off": True}
     assert {request.call_id for request in sent_to_phone(node, "BYE")} == {"call-A", "call-B"}
 

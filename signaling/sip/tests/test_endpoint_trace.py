@@ -49,6 +49,15 @@ def test_digest_responses_are_masked_in_place() -> None:
     assert b'Response = "*******", nonce="n", response=**\r\nrspauth="**"' in masked
 
 
+def test_keys_in_descriptions_are_masked_in_place() -> None:
+    line = b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:a+/b0Q==|2^20\r\na=crypto:2 X INLINE:zz9;inline:y\r\n"
+    masked = mask_secrets(line)
+    assert len(masked) == len(line)
+    assert masked == (
+        b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:********|2^20\r\na=crypto:2 X INLINE:***;inline:*\r\n"
+    )
+
+
 def test_a_record_of_a_request_with_credentials_holds_no_digest() -> None:
     bench, records = traced()
     bench.receive(request_bytes("REGISTER", extra=('Authorization: Digest response="c0ffee"',)))

@@ -79,6 +79,17 @@ class Engine:
         `rtcp=None` means the port above RTP; equal to `rtp` means one shared port (RFC 5761).
         """
 
+    def set_srtp(self, session_id: str, suite: str, *, local_key: bytes, remote_key: bytes) -> None:
+        """Encrypt to this remote and take only what it has encrypted (RFC 3711), RTCP included.
+
+        `suite` is a name of RFC 4568: `AES_CM_128_HMAC_SHA1_80` or `..._32`. Each key is 30 octets: 16 of master key,
+        14 of salt. A direction whose suite and key are the same as before goes on with its counters. Raises
+        ValueError, which repeats no key.
+        """
+
+    def clear_srtp(self, session_id: str) -> None:
+        """Send and take plain RTP again."""
+
     def set_payload_map(self, session_id: str, mapping: dict[int, int], allowed: bytes | None = None) -> None:
         """Set the payload types of packets sent to this remote: the peer's number to this remote's.
 

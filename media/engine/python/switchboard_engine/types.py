@@ -33,8 +33,12 @@ class SessionStats(TypedDict):
     """Datagrams of the right host that are neither RTP nor RTCP."""
     dropped_payload_type: int
     """Packets for this remote whose payload type it did not negotiate."""
+    dropped_unauthenticated: int
+    """Datagrams of the right host that the keys of the session do not authenticate."""
+    dropped_replayed: int
+    """Encrypted datagrams that were taken before, or are too old to tell."""
     send_errors: int
-    """Packets that the system refused to send."""
+    """Packets that the system refused to send, or whose sequence number was encrypted before."""
     rtcp_received: int
     """RTCP compounds accepted from the remote."""
     rtcp_sent: int

@@ -8,6 +8,7 @@
 //!
 //! Panic policy: input never panics. An `expect` states the invariant that makes it safe.
 
+mod datagram;
 mod error;
 mod event;
 pub mod g711;
@@ -21,13 +22,16 @@ mod reports;
 pub mod rtcp;
 pub mod rtp;
 mod session;
+mod session_srtp;
 mod slab;
+pub mod srtp;
 mod statistics;
 mod tap;
 mod tick;
 mod timeline;
 mod timers;
 
+pub use datagram::{Datagram, SPARE_LEN};
 pub use error::MediaError;
 pub use event::Event;
 pub use latch::{Admission, Latch};

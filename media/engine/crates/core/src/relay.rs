@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
+use crate::datagram::Datagram;
 use crate::error::MediaError;
 use crate::event::Event;
 use crate::payload_map::PayloadMap;
@@ -15,6 +16,7 @@ use crate::reports::{next_interval_us, ntp_at};
 use crate::rtp::RtpHeader;
 use crate::session::{Received, Remote, Session, SessionStatistics};
 use crate::slab::{SessionKey, Slab};
+use crate::srtp::SrtpKeys;
 use crate::tap::AudioTap;
 use crate::timers::{TIMER_KINDS, TimerKind, Timers};
 
@@ -134,6 +136,15 @@ impl Relay {
         session.active_at_us = now_us;
         session.is_inactive = false;
         self.arm_inactivity(key);
+        Ok(())
+    }
+
+    /// Sets the keys of a session's remote; `None`: plain RTP. A direction whose key is unchanged goes on.
+    ///
+    /// # Errors
+    /// `UnknownSession`.
+    pub fn set_srtp(&mut self, key: SessionKey, keys: Option<&SrtpKeys>) -> Result<(), MediaError> {
+        self.session(key)?.set_srtp(keys);
         Ok(())
     }
 
@@ -269,22 +280,23 @@ impl Relay {
         self.timers.next_due()
     }
 
-    /// Takes a datagram; what comes back is to be sent with the datagram's octets, which may be patched.
+    /// Takes a datagram; what comes back is to be sent with the datagram's octets, which may be patched,
+    /// decrypted and encrypted; its buffer needs `SPARE_LEN` octets behind it.
     pub fn receive(
         &mut self,
         key: SessionKey,
         component: Component,
-        packet: &mut [u8],
+        datagram: &mut Datagram<'_>,
         source: SocketAddr,
         now_us: u64,
     ) -> Option<Forward> {
         let ntp_at_zero = self.config.ntp_at_zero;
         let session = self.sessions.get_mut(key)?;
         let received = match component {
-            Component::Rtp => session.accept_rtp(packet, source, now_us)?,
+            Component::Rtp => session.accept_rtp(datagram, source, now_us)?,
             Component::Rtcp => {
-                let accepted = session.accept_rtcp(packet, source, ntp_at(ntp_at_zero, now_us), now_us);
-                return if accepted { self.forward_rtcp(key) } else { None };
+                let accepted = session.accept_rtcp(datagram, source, ntp_at(ntp_at_zero, now_us), now_us);
+                return if accepted { self.forward_rtcp(key, datagram) } else { None };
             }
         };
         match received {
@@ -296,11 +308,12 @@ impl Relay {
                     session.is_inactive = false;
                     self.arm_inactivity(key);
                 }
-                self.forward_rtp(key, packet, &header, now_us)
+                self.forward_rtp(key, datagram, &header, now_us)
             }
             Received::Rtcp => {
-                let accepted = session.record_rtcp(packet, ntp_at(ntp_at_zero, now_us), now_us);
-                if accepted { self.forward_rtcp(key) } else { None }
+                let ntp = ntp_at(ntp_at_zero, now_us);
+                let accepted = session.record_rtcp(datagram.octets(), ntp, now_us);
+                if accepted { self.forward_rtcp(key, datagram) } else { None }
             }
         }
     }
@@ -308,22 +321,22 @@ impl Relay {
     fn forward_rtp(
         &mut self,
         from: SessionKey,
-        packet: &mut [u8],
+        datagram: &mut Datagram<'_>,
         header: &RtpHeader,
         now_us: u64,
     ) -> Option<Forward> {
         let key = self.sessions.get(from)?.peer?;
         let target = self.sessions.get_mut(key)?;
         let destination = if key == from {
-            target.echo_rtp(packet, header, now_us)
+            target.echo_rtp(datagram, header, now_us)
         } else {
-            target.forward_rtp(packet, header, now_us)
+            target.forward_rtp(datagram, header, now_us)
         }?;
         Some(Forward { key, component: Component::Rtp, destination })
     }
 
     /// Reports go to the peer while both hear each other; those about or from a prompt are the engine's own.
-    fn forward_rtcp(&mut self, from: SessionKey) -> Option<Forward> {
+    fn forward_rtcp(&mut self, from: SessionKey, datagram: &mut Datagram<'_>) -> Option<Forward> {
         let session = self.sessions.get(from)?;
         let key = session.peer.filter(|&peer| peer != from)?;
         let is_playing = session.playback.is_some();
@@ -332,6 +345,9 @@ impl Relay {
             return None;
         }
         let (destination, is_muxed) = target.rtcp_destination()?;
+        if !target.protect_rtcp(datagram) {
+            return None;
+        }
         target.counters.rtcp_sent += 1;
         Some(Forward { key, component: component_for(is_muxed), destination })
     }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a relay does by itself when time passes: prompt packets, inactivity checks, reports.
 
+use crate::datagram::{Datagram, SPARE_LEN};
 use crate::event::Event;
-use crate::playback::{Due, MAX_CATCH_UP_PACKETS, PACKET_US};
+use crate::playback::{Due, MAX_CATCH_UP_PACKETS, PACKET_LEN, PACKET_US};
 use crate::relay::{Component, Forward, Relay, Transmit, component_for};
 use crate::reports::{next_interval_us, ntp_at};
 use crate::rtp::RtpHeader;
@@ -34,14 +35,24 @@ impl Relay {
             match playback.next(&mut session.own_stream, now_us) {
                 Due::Packet(packet) => {
                     if let Some(destination) = session.rtp_destination() {
-                        session.count_sent(packet.len());
                         if session.tap.is_some()
                             && let Ok(header) = RtpHeader::parse(&packet)
                         {
                             session.listen(Direction::ToRemote, &packet, &header, now_us);
                         }
                         let forward = Forward { key, component: Component::Rtp, destination };
-                        emit(Transmit { forward, packet: &packet });
+                        if !session.is_srtp() {
+                            session.count_sent(packet.len());
+                            emit(Transmit { forward, packet: &packet });
+                            continue;
+                        }
+                        let mut buffer = [0; PACKET_LEN + SPARE_LEN];
+                        buffer[..PACKET_LEN].copy_from_slice(&packet);
+                        let mut datagram = Datagram::new(&mut buffer, PACKET_LEN);
+                        if session.protect_rtp(&mut datagram) {
+                            session.count_sent(PACKET_LEN);
+                            emit(Transmit { forward, packet: datagram.octets() });
+                        }
                     }
                 }
                 Due::Wait => break,
@@ -97,9 +108,14 @@ impl Relay {
         self.scratch.clear();
         let ntp = ntp_at(self.config.ntp_at_zero, now_us);
         if session.write_own_report(&mut self.scratch, ntp, &self.config.cname, now_us) {
-            session.counters.rtcp_sent += 1;
-            let forward = Forward { key, component: component_for(is_muxed), destination };
-            emit(Transmit { forward, packet: &self.scratch });
+            let length = self.scratch.len();
+            self.scratch.resize(length + SPARE_LEN, 0);
+            let mut datagram = Datagram::new(&mut self.scratch, length);
+            if session.protect_rtcp(&mut datagram) {
+                session.counters.rtcp_sent += 1;
+                let forward = Forward { key, component: component_for(is_muxed), destination };
+                emit(Transmit { forward, packet: datagram.octets() });
+            }
         }
     }
 }

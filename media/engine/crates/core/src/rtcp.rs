@@ -16,6 +16,9 @@ const RECEIVER_REPORT: u8 = 201;
 const SOURCE_DESCRIPTION: u8 = 202;
 const CNAME: u8 = 1;
 
+/// Octets that SRTCP leaves readable: the first header and the sender's SSRC (RFC 3711 3.4).
+pub(crate) const CLEAR_LEN: usize = HEADER_LEN + SSRC_LEN;
+
 /// Why a datagram is not an RTCP compound packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -119,6 +122,12 @@ fn check_lengths(datagram: &[u8]) -> Result<(), RtcpError> {
         rest = rest.get(length..).ok_or(RtcpError::BadLength)?;
     }
     if rest.is_empty() { Ok(()) } else { Err(RtcpError::BadLength) }
+}
+
+/// The SSRC that every kind of RTCP packet begins with; `None` when it is too short or of another version.
+pub(crate) fn sender_ssrc(datagram: &[u8]) -> Option<u32> {
+    let is_rtcp = datagram.first().is_some_and(|first| first >> 6 == VERSION);
+    if is_rtcp { read_u32(datagram, HEADER_LEN) } else { None }
 }
 
 fn read_u32(bytes: &[u8], at: usize) -> Option<u32> {

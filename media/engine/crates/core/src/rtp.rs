@@ -87,6 +87,35 @@ impl RtpHeader {
     }
 }
 
+/// The part of a packet that SRTP leaves readable: fixed header, CSRCs and extension (RFC 3711 3.1).
+///
+/// Padding is inside the encrypted part, so nothing is known of it before decryption.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ClearPart {
+    pub(crate) sequence: u16,
+    pub(crate) ssrc: u32,
+    /// Octets.
+    pub(crate) len: usize,
+}
+
+impl ClearPart {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// `RtpError` names the first check that failed.
+    pub(crate) fn parse(packet: &[u8]) -> Result<Self, RtpError> {
+        let fixed: &[u8; HEADER_LEN] = packet.first_chunk().ok_or(RtpError::TooShort)?;
+        if fixed[0] >> 6 != VERSION {
+            return Err(RtpError::BadVersion);
+        }
+        Ok(Self {
+            sequence: u16::from_be_bytes([fixed[2], fixed[3]]),
+            ssrc: u32::from_be_bytes([fixed[8], fixed[9], fixed[10], fixed[11]]),
+            len: payload_start(packet, fixed[0])?,
+        })
+    }
+}
+
 fn payload_start(packet: &[u8], first: u8) -> Result<usize, RtpError> {
     let csrc_count = usize::from(first & 0x0f);
     let mut start = HEADER_LEN + csrc_count * CSRC_LEN;

@@ -7,6 +7,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use crate::datagram::Datagram;
 use crate::latch::{Admission, Latch};
 use crate::payload_map::PayloadMap;
 use crate::playback::{OwnStream, Playback};
@@ -14,6 +15,7 @@ use crate::reports::RemoteReports;
 use crate::rtcp::Compound;
 use crate::rtp::{self, RtpHeader};
 use crate::slab::SessionKey;
+use crate::srtp::{Receiver, Srtp};
 use crate::statistics::ReceiveStatistics;
 use crate::tap::{Audio, AudioTap, Direction};
 use crate::timers::Deadlines;
@@ -91,7 +93,11 @@ pub struct SessionStatistics {
     pub dropped_invalid: u64,
     /// Packets for this remote whose payload type it did not negotiate.
     pub dropped_payload_type: u64,
-    /// Packets that the kernel refused to send.
+    /// Datagrams of the right host that the keys of the session do not authenticate.
+    pub dropped_unauthenticated: u64,
+    /// Authentic datagrams that were taken before, or are too old to tell.
+    pub dropped_replayed: u64,
+    /// Packets that the kernel refused to send, or whose sequence number was encrypted before.
     pub send_errors: u64,
     /// Accepted RTCP compounds.
     pub rtcp_received: u64,
@@ -126,6 +132,8 @@ pub struct Session {
     pub(crate) counters: SessionStatistics,
     pub(crate) payload_map: PayloadMap,
     pub(crate) tap: Option<Box<dyn AudioTap>>,
+    /// `None`: the remote speaks plain RTP.
+    pub(crate) srtp: Option<Box<Srtp>>,
     rtp_latch: Latch,
     rtcp_latch: Latch,
     is_muxed: bool,
@@ -162,6 +170,7 @@ impl Session {
             counters: SessionStatistics::default(),
             payload_map: PayloadMap::default(),
             tap: None,
+            srtp: None,
             rtp_latch: Latch::default(),
             rtcp_latch: Latch::default(),
             is_muxed: false,
@@ -177,20 +186,29 @@ impl Session {
         self.rtcp_latch.set_remote(rtcp, remote.signaling_ip);
     }
 
-    /// Filters and counts a datagram that came in on the RTP port.
-    pub(crate) fn accept_rtp(&mut self, packet: &[u8], source: SocketAddr, now_us: u64) -> Option<Received> {
+    /// Filters, opens and counts a datagram that came in on the RTP port.
+    pub(crate) fn accept_rtp(
+        &mut self,
+        datagram: &mut Datagram<'_>,
+        source: SocketAddr,
+        now_us: u64,
+    ) -> Option<Received> {
         let admission = self.rtp_latch.check(source);
         if admission == Admission::Stranger {
             self.counters.dropped_strangers += 1;
             return None;
         }
-        if rtp::looks_like_rtcp(packet) {
+        if rtp::looks_like_rtcp(datagram.octets()) {
             if self.is_muxed {
-                return Some(Received::Rtcp);
+                return self.open(datagram, Receiver::open_rtcp).then_some(Received::Rtcp);
             }
             self.counters.dropped_invalid += 1;
             return None;
         }
+        if !self.open(datagram, Receiver::open_rtp) {
+            return None;
+        }
+        let packet = datagram.octets();
         let Ok(header) = RtpHeader::parse(packet) else {
             self.counters.dropped_invalid += 1;
             return None;
@@ -204,14 +222,21 @@ impl Session {
         Some(Received::Rtp(header))
     }
 
-    /// Filters, counts and reads a datagram that came in on the RTCP port.
-    pub(crate) fn accept_rtcp(&mut self, packet: &[u8], source: SocketAddr, ntp: u64, now_us: u64) -> bool {
+    /// Filters, opens, counts and reads a datagram that came in on the RTCP port.
+    pub(crate) fn accept_rtcp(
+        &mut self,
+        datagram: &mut Datagram<'_>,
+        source: SocketAddr,
+        ntp: u64,
+        now_us: u64,
+    ) -> bool {
         let admission = self.rtcp_latch.check(source);
         if admission == Admission::Stranger {
             self.counters.dropped_strangers += 1;
             return false;
         }
-        let accepted = self.record_rtcp(packet, ntp, now_us);
+        let accepted =
+            self.open(datagram, Receiver::open_rtcp) && self.record_rtcp(datagram.octets(), ntp, now_us);
         if accepted {
             self.rtcp_latch.commit(source, admission);
         }
@@ -232,7 +257,7 @@ impl Session {
     /// Prepares a peer's RTP packet for this remote; `None` when it must not go out.
     pub(crate) fn forward_rtp(
         &mut self,
-        packet: &mut [u8],
+        datagram: &mut Datagram<'_>,
         header: &RtpHeader,
         now_us: u64,
     ) -> Option<SocketAddr> {
@@ -245,25 +270,29 @@ impl Session {
             return None;
         };
         if payload_type != header.payload_type {
-            rtp::set_payload_type(packet, payload_type);
+            rtp::set_payload_type(datagram.octets_mut(), payload_type);
         }
-        self.count_sent(packet.len());
+        let length = datagram.len();
         if self.tap.is_some() {
             let sent = RtpHeader { payload_type, ..*header };
-            self.listen(Direction::ToRemote, packet, &sent, now_us);
+            self.listen(Direction::ToRemote, datagram.octets(), &sent, now_us);
         }
+        if self.srtp.is_some() && !self.protect_rtp(datagram) {
+            return None;
+        }
+        self.count_sent(length);
         Some(destination)
     }
 
     /// Prepares the session's own packet to go back to it.
     pub(crate) fn echo_rtp(
         &mut self,
-        packet: &mut [u8],
+        datagram: &mut Datagram<'_>,
         header: &RtpHeader,
         now_us: u64,
     ) -> Option<SocketAddr> {
-        rtp::set_ssrc(packet, self.echo_ssrc);
-        self.forward_rtp(packet, header, now_us)
+        rtp::set_ssrc(datagram.octets_mut(), self.echo_ssrc);
+        self.forward_rtp(datagram, header, now_us)
     }
 
     /// Gives a packet to who listens, if anybody does.

@@ -4,7 +4,10 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
-use media_runtime::{Codec, EngineEvent, Event, PayloadMap, RecordingReport, Remote, SessionStatistics};
+use media_runtime::{
+    Codec, EngineEvent, Event, MasterKey, PayloadMap, RecordingReport, Remote, SessionStatistics, SrtpKeys,
+    Suite,
+};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -51,6 +54,18 @@ pub(crate) fn payload_map(mapping: &HashMap<u64, u64>, allowed: Option<&[u8]>) -
     PayloadMap::new(&pairs, allowed).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
+/// The keys of one leg; no error repeats any of their octets.
+pub(crate) fn srtp_keys(suite: &str, local: &[u8], remote: &[u8]) -> PyResult<SrtpKeys> {
+    let suite = Suite::from_name(suite)
+        .ok_or_else(|| PyValueError::new_err(format!("not a known crypto suite: {suite:?}")))?;
+    let master = |octets: &[u8]| {
+        let octets = octets.try_into();
+        let octets = octets.map_err(|_| PyValueError::new_err("a master key with its salt has 30 octets"));
+        octets.map(|octets| MasterKey::new(suite, octets))
+    };
+    Ok(SrtpKeys { local: master(local)?, remote: master(remote)? })
+}
+
 /// Payload types with the codecs that they stand for.
 pub(crate) fn formats(formats: &HashMap<u8, String>) -> PyResult<Vec<(u8, Codec)>> {
     formats.iter().map(|(&payload_type, name)| Ok((payload_type, parse_codec(name)?))).collect()
@@ -74,6 +89,8 @@ pub(crate) fn statistics_dict<'py>(
     dict.set_item("dropped_strangers", statistics.dropped_strangers)?;
     dict.set_item("dropped_invalid", statistics.dropped_invalid)?;
     dict.set_item("dropped_payload_type", statistics.dropped_payload_type)?;
+    dict.set_item("dropped_unauthenticated", statistics.dropped_unauthenticated)?;
+    dict.set_item("dropped_replayed", statistics.dropped_replayed)?;
     dict.set_item("send_errors", statistics.send_errors)?;
     dict.set_item("rtcp_received", statistics.rtcp_received)?;
     dict.set_item("rtcp_sent", statistics.rtcp_sent)?;

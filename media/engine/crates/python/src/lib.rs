@@ -80,6 +80,23 @@ impl PyEngine {
         py.detach(|| self.0.set_remote(session_id, &remote)).map_err(to_python)
     }
 
+    #[pyo3(signature = (session_id, suite, *, local_key, remote_key))]
+    fn set_srtp(
+        &self,
+        py: Python<'_>,
+        session_id: &str,
+        suite: &str,
+        local_key: &[u8],
+        remote_key: &[u8],
+    ) -> PyResult<()> {
+        let keys = convert::srtp_keys(suite, local_key, remote_key)?;
+        py.detach(|| self.0.set_srtp(session_id, Some(&keys))).map_err(to_python)
+    }
+
+    fn clear_srtp(&self, py: Python<'_>, session_id: &str) -> PyResult<()> {
+        py.detach(|| self.0.set_srtp(session_id, None)).map_err(to_python)
+    }
+
     #[pyo3(signature = (session_id, mapping, allowed = None))]
     fn set_payload_map(
         &self,

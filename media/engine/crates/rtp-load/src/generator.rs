@@ -66,7 +66,7 @@ pub(crate) fn run(options: &Options) -> io::Result<Report> {
     if let Some(core) = options.cpu {
         cpu::pin_to(core)?;
     }
-    let legs = legs::open_all(&options.calls, options.payload)?;
+    let legs = legs::open_all(&options.calls, options.payload, options.srtp)?;
     let (probes, others) = (Poll::new()?, Poll::new()?);
     for (index, leg) in legs.iter().enumerate() {
         let poll = if (index / 2).is_multiple_of(PROBE_EVERY) { &probes } else { &others };
@@ -138,7 +138,7 @@ impl Run {
 /// Takes one packet from each readable socket, up to a batch; whether there may be more.
 fn read_batch(
     poll: &mut Poll,
-    legs: &[Leg],
+    legs: &mut [Leg],
     timeout: Duration,
     mut record: impl FnMut(Duration),
 ) -> io::Result<bool> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 pub(crate) const HELP: &str = "\
 rtp-load: paced RTP through a relay; prints loss, latency and the server's CPU per packet
 
-usage: rtp-load --pairs FILE [--duration S] [--warmup S] [--pid PID] [--cpu N] [--payload OCTETS] [--json]
+usage: rtp-load --pairs FILE [--duration S] [--warmup S] [--pid PID] [--cpu N] [--payload OCTETS] [--srtp] [--json]
 
   --pairs FILE      one call a line: LOCAL_A RELAY_A LOCAL_B RELAY_B, each ip:port, or a port at 127.0.0.1;
                     party A sends from LOCAL_A to RELAY_A and hears what B sends; - reads standard input;
@@ -17,6 +17,7 @@ usage: rtp-load --pairs FILE [--duration S] [--warmup S] [--pid PID] [--cpu N] [
   --pid PID         the relay, for its CPU time (all of its threads)
   --cpu N           run on this core only
   --payload OCTETS  octets after the RTP header, at least 16 (160)
+  --srtp            AES_CM_128_HMAC_SHA1_80; every key is 30 octets of 1
   --json            one JSON object instead of a line of text
 
 The calls must be set up and bridged. Every leg sends 50 packets a second with sequence, timestamp and SSRC of
@@ -33,6 +34,7 @@ pub(crate) struct Options {
     pub(crate) pid: Option<u32>,
     pub(crate) cpu: Option<usize>,
     pub(crate) payload: usize,
+    pub(crate) srtp: bool,
     pub(crate) json: bool,
 }
 
@@ -46,6 +48,7 @@ impl Options {
             pid: None,
             cpu: None,
             payload: 160,
+            srtp: false,
             json: false,
         };
         while let Some(name) = arguments.next() {
@@ -54,6 +57,10 @@ impl Options {
             }
             if name == "--json" {
                 options.json = true;
+                continue;
+            }
+            if name == "--srtp" {
+                options.srtp = true;
                 continue;
             }
             let value = arguments.next().ok_or_else(|| format!("{name} needs a value"))?;

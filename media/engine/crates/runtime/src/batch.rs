@@ -6,7 +6,7 @@
 
 use std::net::SocketAddr;
 
-use media_core::{Component, Forward, Relay, SessionKey};
+use media_core::{Component, Datagram, Forward, Relay, SPARE_LEN, SessionKey};
 
 use crate::address::RawAddress;
 use crate::sockets::Sockets;
@@ -18,7 +18,7 @@ const MAX_DATAGRAM: usize = 4096;
 const ARENA_LEN: usize = 64 * 1024;
 const CACHE_LINE: usize = 64;
 
-struct Datagram {
+struct Received {
     key: SessionKey,
     component: Component,
     start: usize,
@@ -30,7 +30,7 @@ struct Datagram {
 pub(crate) struct Batch {
     arena: Vec<u8>,
     used: usize,
-    received: Vec<Datagram>,
+    received: Vec<Received>,
     outgoing: Vec<(Forward, usize, usize)>,
 }
 
@@ -48,24 +48,28 @@ impl Batch {
         component: Component,
     ) {
         let Some(fd) = sockets.fd(key, component) else { return };
-        let Some(buffer) = self.arena.get_mut(self.used..self.used + MAX_DATAGRAM) else { return };
+        // The last datagram of a batch needs room behind it as well.
+        if self.used + MAX_DATAGRAM + SPARE_LEN > self.arena.len() {
+            return;
+        }
+        let buffer = &mut self.arena[self.used..self.used + MAX_DATAGRAM];
         // Nothing to read, or an error that an earlier send left behind: level triggering comes back.
         let Ok((length, Some(source))) = sys::receive(fd, buffer) else { return };
         if length > MAX_DATAGRAM {
             return relay.record_oversized(key);
         }
         let (start, end) = (self.used, self.used + length);
-        self.received.push(Datagram { key, component, start, end, source });
-        self.used = end.next_multiple_of(CACHE_LINE);
+        self.received.push(Received { key, component, start, end, source });
+        self.used = (end + SPARE_LEN).next_multiple_of(CACHE_LINE);
     }
 
     /// Judges what was received and sends what is to go on.
     pub(crate) fn forward(&mut self, relay: &mut Relay, sockets: &Sockets, now_us: u64) {
-        for datagram in self.received.drain(..) {
-            let Datagram { key, component, start, end, source } = datagram;
-            if let Some(forward) = relay.receive(key, component, &mut self.arena[start..end], source, now_us)
-            {
-                self.outgoing.push((forward, start, end));
+        for received in self.received.drain(..) {
+            let Received { key, component, start, end, source } = received;
+            let mut datagram = Datagram::new(&mut self.arena[start..end + SPARE_LEN], end - start);
+            if let Some(forward) = relay.receive(key, component, &mut datagram, source, now_us) {
+                self.outgoing.push((forward, start, start + datagram.len()));
             }
         }
         for (forward, start, end) in self.outgoing.drain(..) {

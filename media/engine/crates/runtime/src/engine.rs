@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use media_core::g711::Codec;
+use media_core::srtp::SrtpKeys;
 use media_core::{
     PayloadMap, PlayRequest, PortPool, RelayConfig, Remote, Session, SessionConfig, SessionKey,
     SessionStatistics,
@@ -168,6 +169,14 @@ impl Engine {
             return Err(EngineError::Invalid("an IPv4 media socket cannot reach an IPv6 remote"));
         }
         self.with_session(id, |state, key, now_us| state.relay.set_remote(key, remote, now_us))
+    }
+
+    /// Sets the keys of a session's remote; `None`: plain RTP. A direction whose key is unchanged goes on.
+    ///
+    /// # Errors
+    /// `SessionNotFound`, `WorkerFailed`, `Closed`.
+    pub fn set_srtp(&self, id: &str, keys: Option<&SrtpKeys>) -> Result<(), EngineError> {
+        self.with_session(id, |state, key, _| state.relay.set_srtp(key, keys))
     }
 
     /// Sets the payload types of packets sent to this session's remote.

@@ -25,6 +25,7 @@ pub use engine::{Engine, PlayOptions};
 pub use error::EngineError;
 pub use events::{EngineEvent, RecordingReport};
 pub use media_core::g711::Codec;
+pub use media_core::srtp::{MasterKey, SrtpKeys, Suite};
 pub use media_core::{Event, MediaError, PayloadMap, Remote, SessionStatistics};
 pub use options::EngineOptions;
 pub use recorder::{RecordOptions, RecordingLength};

@@ -12,8 +12,8 @@ use std::net::SocketAddr;
 use media_core::g711::Codec;
 use media_core::rtp::RtpHeader;
 use media_core::{
-    Component, Event, Forward, PlayRequest, Relay, RelayConfig, Remote, Session, SessionConfig, SessionKey,
-    SessionSeed,
+    Component, Datagram, Event, Forward, PlayRequest, Relay, RelayConfig, Remote, SPARE_LEN, Session,
+    SessionConfig, SessionKey, SessionSeed,
 };
 
 pub const ALICE: &str = "192.0.2.1:4000";
@@ -89,9 +89,12 @@ impl TestRelay {
         packet: &[u8],
         from: &str,
     ) -> Option<Sent> {
-        let mut packet = packet.to_vec();
+        let mut buffer = packet.to_vec();
+        buffer.resize(packet.len() + SPARE_LEN, 0);
+        let mut datagram = Datagram::new(&mut buffer, packet.len());
         let now_us = self.now_us;
-        let forward = self.relay.receive(key, component, &mut packet, address(from), now_us)?;
+        let forward = self.relay.receive(key, component, &mut datagram, address(from), now_us)?;
+        let packet = datagram.octets().to_vec();
         let Forward { key, component, destination } = forward;
         Some(Sent { at_us: now_us, key, component, destination, packet })
     }
