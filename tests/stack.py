@@ -75,8 +75,10 @@ class Stack:
         *,
         env: dict[str, str] | None = None,
         prefix: tuple[str, ...] = (),
+        root: Path = ROOT,
     ) -> None:
         self.var = directory
+        self._root = root
         self._prefix = prefix
         self.ports = PortBlock()
         self.address = ("127.0.0.1", self.ports.sip)
@@ -119,7 +121,7 @@ class Stack:
         with (self.var / f"{command}.log").open("ab") as log:
             self.processes[command] = subprocess.Popen(
                 [*self._prefix, sys.executable, "manage.py", command],
-                cwd=ROOT,
+                cwd=self._root,
                 env=self.environment(),
                 stdout=log,
                 stderr=log,
@@ -180,7 +182,7 @@ class Stack:
 
     def seed(self, document: dict[str, Any]) -> None:
         """Write accounts, users and routes (see `tests.seed`), also while the stack runs."""
-        manage([sys.executable, "-m", "tests.seed"], self.environment(), document)
+        manage([sys.executable, "-m", "tests.seed"], self.environment(), document, root=self._root)
 
     def phone(self, username: str | None = None, *, domain: str = DOMAIN) -> Phone:
         """Return a phone of the named user, or of one that no other test uses."""
@@ -312,24 +314,26 @@ def _action(kind: str, **params: Any) -> dict[str, Any]:
     return {"type": kind, "params": params}
 
 
-def manage(command: list[str], env: dict[str, str], document: dict[str, Any] | None = None) -> None:
+def manage(
+    command: list[str], env: dict[str, str], document: dict[str, Any] | None = None, *, root: Path = ROOT
+) -> None:
     """Run a command of the product to its end.
 
     Raises:
         StackError: it failed; the message holds what it wrote.
     """
     text = json.dumps(document) if document is not None else ""
-    done = subprocess.run(command, cwd=ROOT, env=env, input=text, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=root, env=env, input=text, capture_output=True, text=True, timeout=120)
     if done.returncode:
         raise StackError(f"{' '.join(command)} ended with {done.returncode}\n{done.stdout}{done.stderr}")
 
 
-def make_template(directory: Path) -> Path:
-    """Create the migrated and filled database that every stack starts from."""
+def make_template(directory: Path, root: Path = ROOT) -> Path:
+    """Create the migrated and filled database that every stack of a checkout starts from."""
     directory.mkdir(parents=True, exist_ok=True)
     env = {**os.environ, "VAR_DIR": str(directory), "DJANGO_SETTINGS_MODULE": "switchboard.settings"}
-    manage([sys.executable, "manage.py", "migrate", "--verbosity", "0"], env)
-    manage([sys.executable, "-m", "tests.seed"], env, base_configuration())
+    manage([sys.executable, "manage.py", "migrate", "--verbosity", "0"], env, root=root)
+    manage([sys.executable, "-m", "tests.seed"], env, base_configuration(), root=root)
     with closing(sqlite3.connect(directory / "switchboard.sqlite3")) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return directory
