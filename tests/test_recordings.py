@@ -92,6 +92,7 @@ def test_an_operator_begins_and_ends_a_recording_in_a_call(own_stack: Stack, tmp
     with PhoneProcess(own_stack, own_stack.phone(), CALLER_HZ, tmp_path) as phone:
         phone.order("call", number="600")
         call_id = phone.wait_for("call_established")["call_id"]
+        api.call_of("600", "answered")
         for _ in range(2):
             assert api.request("POST", f"calls/{call_id}/recording").status_code == 202
             time.sleep(1.5)

@@ -17,6 +17,7 @@ from django.utils import timezone
 from cdrs.choices import RecordingState
 from cdrs.models import CDR, Recording
 from cdrs.tests.factories import make_answered
+from signaling.node_client import DENIED, NOT_FOUND, NodeClient, NodeProblem
 from signaling.recorded_testcall import BEGUN, SILENCE_DBFS, begin, check, levels_dbfs
 from signaling.testcall import Scorecard
 
@@ -115,3 +116,22 @@ def test_silence_has_a_level() -> None:
     left, right = levels_dbfs(wav(0.0, 1.0))
     assert left == SILENCE_DBFS
     assert right == pytest.approx(-3.0, abs=0.1)
+
+
+@pytest.mark.parametrize(("exit_code", "tries"), [(NOT_FOUND, 3), (DENIED, 1)])
+def test_a_call_that_rest_does_not_know_yet_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch, exit_code: int, tries: int
+) -> None:
+    asked: list[str] = []
+
+    def record(node: NodeClient, call_id: str) -> dict[str, Any]:
+        asked.append(call_id)
+        if len(asked) < 3:
+            raise NodeProblem("not there", exit_code)
+        return {"message": "recorded"}
+
+    monkeypatch.setattr(NodeClient, "record", record)
+    monkeypatch.setattr("signaling.recorded_testcall.time.sleep", lambda seconds: None)
+    card = Scorecard(call_id="x")
+    begin(card, "http://127.0.0.1:9", "")
+    assert (len(asked), card.checks[0].passed) == (tries, exit_code == NOT_FOUND)
