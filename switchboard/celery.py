@@ -95,8 +95,10 @@ def is_worth_a_traceback(record: logging.LogRecord) -> bool:
 
 def quiet_of_broker() -> None:
     """Leave it to the parent to tell once that the broker is away: Celery tells of each attempt, with tracebacks."""
-    for name in ("celery.beat", "celery.worker.consumer", "celery.worker.request", "kombu", "py.warnings"):
+    for name in ("celery.beat", "celery.worker.consumer", "kombu", "py.warnings"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    # "Couldn't ack" is critical to Celery; such a job is done twice at worst.
+    logging.getLogger("celery.worker.request").setLevel(logging.CRITICAL + 1)
 
 
 @setup_logging.connect

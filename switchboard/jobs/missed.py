@@ -13,9 +13,11 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
+from celery.exceptions import OperationalError as BrokerAway
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.utils.timezone import localtime
+from redis.exceptions import RedisError
 
 from switchboard.jobs import records
 from switchboard.jobs.schedule import Daily
@@ -60,7 +62,12 @@ def order(send: Callable[..., object]) -> None:
         return
     now = time.monotonic()
     for name in overdue(schedule, began, localtime()):
-        if now - _ordered.get(name, float("-inf")) > AGAIN_S:
-            _ordered[name] = now
-            log.info("job.missed", task=name)
+        if now - _ordered.get(name, float("-inf")) <= AGAIN_S:
+            continue
+        try:
             send(name, expires=AGAIN_S)
+        except (BrokerAway, RedisError, OSError):
+            # It is told of by the parent; the next sign of life tries again.
+            return
+        _ordered[name] = now
+        log.info("job.missed", task=name)

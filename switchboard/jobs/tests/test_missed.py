@@ -4,7 +4,9 @@
 from datetime import UTC, datetime
 
 import pytest
+from celery.exceptions import OperationalError as BrokerAway
 from django.db import OperationalError
+from redis.exceptions import RedisError
 
 from switchboard.jobs import missed
 from switchboard.jobs.schedule import Daily
@@ -65,5 +67,15 @@ def test_a_database_that_is_away_is_asked_again_at_the_next_sign_of_life(sent, m
         outage.setattr("switchboard.jobs.records.last_runs", away)
         missed.order(lambda name, expires: sent.append(name))
     assert sent == []
+    missed.order(lambda name, expires: sent.append(name))
+    assert sent == ["prune"]
+
+
+@pytest.mark.parametrize("error", [BrokerAway("refused"), RedisError("refused"), ConnectionResetError()])
+def test_a_broker_that_is_away_makes_no_sign_of_life_fail_and_is_asked_again(sent, error):
+    def away(name, expires):
+        raise error
+
+    missed.order(away)
     missed.order(lambda name, expires: sent.append(name))
     assert sent == ["prune"]
