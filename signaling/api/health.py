@@ -78,7 +78,11 @@ def problems(mirror: Mirror) -> list[tuple[str, str]]:
 
 def _why_no_media(managers: Sequence[Mapping[str, Any]]) -> str:
     healthy = [manager for manager in managers if manager["healthy"]]
-    if any(manager["drain_state"] == DRAIN_STATES[0] for manager in healthy):
+    active = [manager for manager in healthy if manager["drain_state"] == DRAIN_STATES[0]]
+    if any(manager["available_ports"] != 0 for manager in active):
         return ""
+    if active:
+        names = ", ".join(manager["node_id"] for manager in active)
+        return f"No RTP manager has a free port ({names}): more calls need a wider range, or one more of them."
     names = ", ".join(manager["node_id"] for manager in healthy or managers) or "none is configured"
     return f"{'Every healthy RTP manager is drained' if healthy else 'No RTP manager is healthy'} ({names})."

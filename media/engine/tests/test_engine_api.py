@@ -43,12 +43,16 @@ def test_it_does_not_use_a_released_port_again_at_once(engine: Engine) -> None:
     assert engine.create_session("a") != first
 
 
-def test_it_keeps_a_released_port_in_quarantine() -> None:
-    engine = Engine(bind_ip=HOST, port_min=22100, port_max=22101)
-    engine.create_session("a")
+def test_it_uses_a_port_in_quarantine_only_when_there_is_no_other() -> None:
+    engine = Engine(bind_ip=HOST, port_min=22100, port_max=22103)
+    assert engine.create_session("a") == 22100
     engine.destroy("a")
+    assert engine.create_session("b") == 22102
+    engine.destroy("b")
+    assert engine.create_session("c") == 22100
+    assert engine.create_session("d") == 22102
     with pytest.raises(PortsExhausted):
-        engine.create_session("b")
+        engine.create_session("e")
     engine.close()
 
 

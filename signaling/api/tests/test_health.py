@@ -42,6 +42,17 @@ def test_one_whose_rtp_managers_are_all_drained_is_not(live, client, state):
     assert client.get("/api/v1/health?liveness=true").status_code == 200
 
 
+def test_one_whose_rtp_managers_have_no_port_left_is_not(live, client):
+    full = (*HEALTHY[:5], 0)
+    live.mirror.apply((Kind.ROWS, RTPMANAGERS.name, [full, AWAY]))
+    status, codes, body = problems(client)
+    assert (status, codes) == (503, ["NO_RTP_MANAGER"])
+    assert body["problems"][0]["detail"].startswith("No RTP manager has a free port (rtp-1)")
+    assert client.get("/api/v1/health?liveness=true").status_code == 200
+    live.mirror.apply((Kind.ROWS, RTPMANAGERS.name, [full, ("127.0.0.1:9092", "rtp-3", *HEALTHY[2:5], None)]))
+    assert problems(client)[:2] == (200, []), "one that has not told yet may have some"
+
+
 def test_a_probe_finds_health_at_the_short_address_too(live, client):
     live.mirror.apply((Kind.ROWS, RTPMANAGERS.name, [HEALTHY]))
     assert client.get("/health").json()["status"] == "ok"

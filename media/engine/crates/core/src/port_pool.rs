@@ -3,7 +3,8 @@
 //!
 //! It must not know sockets: the runtime binds what it is given and hands back what it could not bind.
 //! Ports go round: the one that has been free for longest is taken first, and a released one rests in
-//! quarantine, so that packets still on their way to an ended call do not reach a new one.
+//! quarantine, so that packets still on their way to an ended call do not reach a new one. When there is no other,
+//! one that still rests is taken all the same: a stray packet is dropped by its source, a refused call is lost.
 
 use std::collections::VecDeque;
 
@@ -32,13 +33,13 @@ impl PortPool {
         Ok(Self { free, resting: VecDeque::new(), quarantine_us })
     }
 
-    /// Takes the pair that has been free for longest; `None` when all are in use or resting.
+    /// Takes the pair that has been free for longest, a resting one only without another; `None` when all are in use.
     pub fn take(&mut self, now_us: u64) -> Option<u16> {
         self.end_quarantine(now_us);
-        self.free.pop_front()
+        self.free.pop_front().or_else(|| self.resting.pop_front().map(|(_, port)| port))
     }
 
-    /// Returns a pair after use; it rests for the quarantine time.
+    /// Returns a pair after use; it rests for the quarantine time where there are others.
     pub fn release(&mut self, port: u16, now_us: u64) {
         self.resting.push_back((now_us + self.quarantine_us, port));
     }
@@ -49,9 +50,9 @@ impl PortPool {
     }
 
     /// Pairs that can be taken now.
-    pub fn available(&mut self, now_us: u64) -> usize {
-        self.end_quarantine(now_us);
-        self.free.len()
+    #[must_use]
+    pub fn available(&self) -> usize {
+        self.free.len() + self.resting.len()
     }
 
     fn end_quarantine(&mut self, now_us: u64) {
@@ -74,7 +75,7 @@ mod tests {
 
     #[test]
     fn it_counts_fifty_pairs_in_the_default_range() {
-        assert_eq!(PortPool::new(10_000, 10_100, 0).unwrap().available(0), 50);
+        assert_eq!(PortPool::new(10_000, 10_100, 0).unwrap().available(), 50);
     }
 
     #[test]
@@ -90,10 +91,20 @@ mod tests {
         let mut pool = PortPool::new(10_000, 10_003, 1_000).unwrap();
         let first = pool.take(0).unwrap();
         pool.release(first, 5_000);
+        assert_eq!(pool.available(), 2);
         assert_eq!(pool.take(5_000), Some(10_002), "the other one");
-        assert_eq!(pool.take(5_999), None, "still resting");
-        assert_eq!(pool.available(6_000), 1);
-        assert_eq!(pool.take(6_000), Some(10_000));
+        pool.release(10_002, 5_500);
+        assert_eq!(pool.take(6_000), Some(10_000), "its time is over");
+    }
+
+    #[test]
+    fn it_hands_out_the_pair_that_rested_longest_before_it_refuses() {
+        let mut pool = PortPool::new(10_000, 10_003, 1_000).unwrap();
+        for port in [pool.take(0).unwrap(), pool.take(0).unwrap()] {
+            pool.release(port, u64::from(port));
+        }
+        assert_eq!((pool.take(10_002), pool.take(10_002)), (Some(10_000), Some(10_002)));
+        assert_eq!((pool.available(), pool.take(10_002)), (0, None));
     }
 
     #[test]

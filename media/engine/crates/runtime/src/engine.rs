@@ -317,7 +317,7 @@ impl Engine {
     /// Port pairs that are free now, quarantined ones excluded.
     #[must_use]
     pub fn available_ports(&self) -> usize {
-        self.lock().ports.available(self.clock.now_us())
+        self.lock().ports.available()
     }
 
     /// Sessions that exist.

@@ -44,17 +44,25 @@ pub(crate) fn bind_pair(
     options: &EngineOptions,
     now_us: u64,
 ) -> Result<(u16, SocketPair), EngineError> {
-    for _ in 0..pool.available(now_us) {
-        let Some(port) = pool.take(now_us) else { break };
+    let mut held = Vec::new();
+    let mut outcome = Err(EngineError::PortsExhausted);
+    while let Some(port) = pool.take(now_us) {
         match SocketPair::bind(options, port) {
-            Ok(pair) => return Ok((port, pair)),
+            Ok(pair) => {
+                outcome = Ok((port, pair));
+                break;
+            }
             Err(error) => {
-                pool.put_back(port);
+                held.push(port);
                 if !matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied) {
-                    return Err(error.into());
+                    outcome = Err(error.into());
+                    break;
                 }
             }
         }
     }
-    Err(EngineError::PortsExhausted)
+    for port in held {
+        pool.put_back(port);
+    }
+    outcome
 }
