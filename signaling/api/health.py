@@ -83,6 +83,8 @@ def _why_no_media(managers: Sequence[Mapping[str, Any]]) -> str:
         return ""
     if active:
         names = ", ".join(manager["node_id"] for manager in active)
-        return f"No RTP manager has a free port ({names}): more calls need a wider range, or one more of them."
+        return (
+            f"No RTP manager has a free port ({names}): more calls need a wider range, or one more of them."
+        )
     names = ", ".join(manager["node_id"] for manager in healthy or managers) or "none is configured"
     return f"{'Every healthy RTP manager is drained' if healthy else 'No RTP manager is healthy'} ({names})."

@@ -74,14 +74,16 @@ fn it_skips_pairs_of_which_another_program_holds_a_port() {
 }
 
 #[test]
-fn it_frees_ports_only_after_quarantine() {
-    let engine = engine(21_200, 1, 1);
+fn it_uses_ports_in_quarantine_only_without_others() {
+    let engine = engine(21_200, 2, 1);
     engine.create_session("a", None, 8000).unwrap();
     assert!(matches!(engine.create_session("a", None, 8000), Err(EngineError::SessionExists(_))));
     engine.destroy("a").unwrap();
-    assert_eq!((engine.available_ports(), engine.active_sessions()), (0, 0));
-    assert!(matches!(engine.create_session("b", None, 8000), Err(EngineError::PortsExhausted)));
+    assert_eq!((engine.available_ports(), engine.active_sessions()), (2, 0));
     assert!(UdpSocket::bind((LOCALHOST, 21_200)).is_ok(), "the socket is closed at once");
+    assert_eq!(engine.create_session("b", None, 8000).unwrap(), 21_202);
+    assert_eq!(engine.create_session("c", None, 8000).unwrap(), 21_200);
+    assert!(matches!(engine.create_session("d", None, 8000), Err(EngineError::PortsExhausted)));
 }
 
 #[test]
