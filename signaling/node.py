@@ -199,15 +199,15 @@ class SipNode:
     def flow_to_target(self, dialog: Dialog, flow: Flow) -> Flow:
         """Return the path of requests in a dialog whose peer is not behind NAT (RFC 3261 section 12.2.1.1).
 
-        It is ``flow``, by which the peer answers, unless the remote target is another numeric address that may be
-        sent to and no proxy asked to stay in between.
+        It is ``flow``, by which the peer or the proxy before it answers, unless the remote target is another numeric
+        address that may be sent to and no proxy asked to stay in between.
         """
-        target = dialog.remote_target
-        ip = parse_ip(target.host)
-        if flow.reliable and not dialog.route_set:
+        if flow.reliable:
             # Its connection is opened again if it is lost: nothing but this end keeps it open in a long call.
             return flow._replace(connection=0)
-        if ip is None or dialog.route_set or flow.reliable or (target.transport or "udp") != "udp":
+        target = dialog.remote_target
+        ip = parse_ip(target.host)
+        if ip is None or dialog.route_set or (target.transport or "udp") != "udp":
             return flow
         found = Target("udp", str(ip), target.port or DEFAULT_PORT)
         if (found.ip, found.port) == flow.remote:

@@ -71,6 +71,8 @@ class LegBase(ABC):
         self.remote_ip = ""
         self.through_node = False
         """Whether another node is in between, so that the peer is not where its messages come from."""
+        self.is_server = False
+        """Whether this end has called an address, not a phone where it registered."""
         self.dialog: Dialog | None = None
         self.flow: Flow | None = None
         self.reauthenticate: Reauthenticate | None = None
@@ -198,10 +200,20 @@ class LegBase(ABC):
         return False
 
     def _follow(self, flow: Flow) -> None:
-        """Send what comes next to where the peer was last heard from: phones behind NAT change their port."""
-        self.flow = flow
+        """Send what comes next to where the peer was last heard from: phones behind NAT change their port.
+
+        Where this end opens the connection it goes on doing so: one that the peer opened shows no certificate, and
+        neither lasts as long as a silent call.
+        """
+        if self.flow is None or not self._opens(self.flow, flow):
+            self.flow = flow
         if not self.through_node:
             self.remote_ip = flow.remote[0]
+
+    def _opens(self, mine: Flow, theirs: Flow) -> bool:
+        """Whether this end opens the connection of its messages, however the peer's messages come."""
+        here = bool(mine.host) or (mine.transport, mine.remote) == (theirs.transport, theirs.remote)
+        return mine.reliable and not mine.connection and (self.is_server or here)
 
     # --- Hanging up ---------------------------------------------------------------------------------------------
 

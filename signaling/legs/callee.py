@@ -71,7 +71,7 @@ class CalleeLeg(DialogLeg):
         self._rang = False
         self._early_sdp: dict[str | None, str] = {}
         """The last description in a provisional answer, by its To tag; it stands when the final one has none."""
-        self._behind_nat = behind_nat
+        self.is_server = not behind_nat
         local_tag, call_id = node.tokens.tag(), call_id or node.tokens.call_id()
         self._invite = SipRequest(
             "INVITE",
@@ -195,7 +195,7 @@ class CalleeLeg(DialogLeg):
             if response.status >= 200:
                 self._failed(failure_of_status(502, error.reason))
             return False
-        self._enter_dialog(dialog, flow if self._behind_nat else self.node.flow_to_target(dialog, flow))
+        self._enter_dialog(dialog, self.node.flow_to_target(dialog, flow) if self.is_server else flow)
         self.trusted_hosts.add(flow.remote[0])
         return True
 

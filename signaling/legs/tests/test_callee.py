@@ -10,8 +10,9 @@ from cdrs.record import EndReason
 from signaling.calls import failures
 from signaling.calls.events import Answer, EarlyMedia, Fail, HangUp, Ring
 from signaling.legs.callee import CalleeLeg
-from signaling.legs.tests.line import PHONE, TO_NODE, TO_PHONE, Line, name
-from signaling.sip import SipUri
+from signaling.legs.tests.line import NODE, PHONE, TO_NODE, TO_PHONE, Line, name
+from signaling.sip import Flow, NameAddr, SipUri
+from signaling.sip.dialog import Dialog
 from signaling.sip.events import AckReceived, CancelReceived
 
 
@@ -174,3 +175,53 @@ async def test_a_callee_that_was_called_directly_gets_its_ack_at_its_contact(lin
     acks = [flow.remote for data, flow in line.wire.sent if data.startswith(b"ACK sip:elsewhere@203.0.113.7")]
     assert acks[-1] == ("203.0.113.7", 5070)
     assert leg.flow.remote == ("203.0.113.7", 5070)
+
+
+TLS_SERVER = Flow("tls", PHONE, NODE, 0, "sip.acme.test")
+TCP_SERVER = Flow("tcp", PHONE, NODE)
+
+
+@pytest.mark.parametrize("record_route", ["", "<sip:192.0.2.20;lr>"], ids=["direct", "proxy"])
+@pytest.mark.parametrize(
+    ("server", "way"),
+    [
+        (TLS_SERVER, TLS_SERVER._replace(connection=7)),
+        (TLS_SERVER, Flow("tls", (PHONE[0], 40000), NODE, 12)),
+        (TCP_SERVER, TCP_SERVER._replace(connection=7)),
+        (TCP_SERVER, Flow("tcp", (PHONE[0], 40000), NODE, 12)),
+    ],
+    ids=["tls, the same", "tls, its own", "tcp, the same", "tcp, its own"],
+)
+async def test_a_server_is_hung_up_by_a_connection_that_can_be_opened_again(
+    line: Line, server, way, record_route
+):
+    leg: Any = CalleeLeg(
+        line.node,
+        lambda _, event: None,
+        uri=SipUri(user="1002", host=PHONE[0], port=PHONE[1]),
+        flow=server,
+        from_=name("1001"),
+        to=name("1002"),
+        offer="our offer",
+        max_forwards=69,
+        behind_nat=False,
+    )
+    await line.settle()
+    event = line.request("INVITE")
+    response = line.answer(event, 200, sdp="answer")
+    if record_route:
+        response.headers.set("Record-Route", record_route)
+        event.request.headers.set("Record-Route", record_route)
+    line.phone.datagrams_to_send(line.now())
+    line.node.on_message(response.to_bytes(), server._replace(connection=7))
+    contact = NameAddr(uri=SipUri(host=PHONE[0], port=PHONE[1]))
+    dialog = Dialog.from_uas(event.request, "phone", contact, TO_NODE)
+    line.phone.send_request(dialog.make_request("INFO"), TO_NODE, line.now())
+    for data, _ in line.phone.datagrams_to_send(line.now()):
+        line.node.on_message(data, way)
+    await asyncio.sleep(0)
+    leg.send(HangUp(EndReason.NORMAL))
+    await asyncio.sleep(0)
+    sent = {data.split(b" ", 1)[0]: flow for data, flow in line.wire.sent}
+    assert sent[b"SIP/2.0"] == way
+    assert sent[b"BYE"] == server
