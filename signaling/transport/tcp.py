@@ -52,6 +52,8 @@ class TcpTransport:
 
     kind: ClassVar[str] = "tcp"
     """The transport of its flows."""
+    findable: ClassVar[bool] = True
+    """Whether an accepted connection takes what is for the address that it came from."""
 
     def __init__(
         self,
@@ -165,7 +167,8 @@ class TcpTransport:
             self.refused += 1
             return False
         self._connections[connection.number] = connection
-        self._by_peer[peer_of(connection.flow)] = connection
+        if connection.opened or self.findable:
+            self._by_peer[peer_of(connection.flow)] = connection
         return True
 
     def _admit(self, connection: SipConnection) -> bool:

@@ -196,6 +196,8 @@ class TlsTransport(TcpTransport):
     """
 
     kind: ClassVar[str] = "tls"
+    # Whoever connects shows no certificate: a neighbour behind the same NAT may have the port that another had.
+    findable: ClassVar[bool] = False
 
     def __init__(
         self,

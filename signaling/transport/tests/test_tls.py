@@ -398,6 +398,19 @@ async def test_a_connection_to_one_name_is_not_used_for_another(tls):
     assert received.messages.empty()
 
 
+async def test_what_is_for_an_address_does_not_go_to_whoever_connected_from_there(tls):
+    manager, recorder = await tls()
+    reader, neighbour = await connect(manager)
+    neighbour.write(message(b"hello"))
+    _, flow = await recorder.message()
+    lost = flow._replace(connection=0)
+    manager.send(message(b"secret"), lost)
+    assert await recorder.failed_flow() == lost
+    manager.send(b"answer", flow)
+    assert await asyncio.wait_for(reader.readexactly(6), 5) == b"answer"
+    neighbour.close()
+
+
 async def test_it_sends_nothing_to_who_is_signed_by_a_stranger(tls, start, tmp_path):
     manager, recorder = await tls()
     stranger = write_certificate(tmp_path, Authority("unknown authority"), "stranger")
