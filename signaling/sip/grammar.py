@@ -62,13 +62,20 @@ def clamp_uint(text: str, maximum: int, what: str) -> int:
     return min(int(digits or "0"), maximum)
 
 
-@lru_cache(maxsize=1024)
-def parse_port(text: str) -> int:
-    """Parse a port of 1 to 65535; raise RemoteProtocolError(400) otherwise."""
+def _parse_port(text: str) -> int:
     port = parse_uint(text, MAX_PORT, "port")
     if port == 0:
         raise bad_request("port is zero")
     return port
+
+
+_remembered_port = lru_cache(maxsize=1024)(_parse_port)
+
+
+def parse_port(text: str) -> int:
+    """Parse a port of 1 to 65535; raise RemoteProtocolError(400) otherwise."""
+    # What has more digits begins with zeros, any number of them: nothing to keep.
+    return _remembered_port(text) if len(text) <= 5 else _parse_port(text)
 
 
 def is_ipv6_reference(host: str) -> bool:

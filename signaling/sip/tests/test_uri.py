@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from signaling.sip import LocalProtocolError, RemoteProtocolError, SipUri
+from signaling.sip import LocalProtocolError, RemoteProtocolError, SipUri, grammar
 from signaling.sip.uri import MAX_URI_CHARS
 
 
@@ -178,3 +178,10 @@ def test_a_uri_that_was_written_equals_one_that_was_not_and_changes_with_its_fie
     assert hash(written) == hash(SipUri(user="a", host="h"))
     assert str(written.replace(port=5070)) == "sip:a@h:5070"
     assert "_text" not in repr(written)
+
+
+def test_of_ports_with_thousands_of_zeros_nothing_is_kept():
+    kept = grammar._remembered_port.cache_info().currsize
+    for zeros in range(10):
+        assert grammar.parse_port("0" * (7000 + zeros) + "5060") == 5060
+    assert grammar._remembered_port.cache_info().currsize == kept
