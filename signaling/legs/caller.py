@@ -38,7 +38,9 @@ class CallerLeg(DialogLeg):
         self.remote_ip = event.flow.remote[0]
         event.transaction.user = self
         node.respond(event.transaction, event.request.response(100))
-        contact = node.contact(event.flow, secure=wants_sips(event.request))
+        # A sips URI in the clear would name a port where nothing is encrypted, so that no ACK arrived.
+        secure = event.flow.transport == "tls" and wants_sips(event.request)
+        contact = node.contact(event.flow, secure=secure)
         self._enter_dialog(Dialog.from_uas(event.request, self._local_tag, contact, event.flow), event.flow)
 
     @property

@@ -24,7 +24,7 @@ from signaling.calls.events import (
     UpdateRefused,
 )
 from signaling.legs.caller import CallerLeg
-from signaling.legs.tests.line import SDP, TO_NODE, Line, invite, phone_dialog
+from signaling.legs.tests.line import SDP, TO_NODE, TO_PHONE, Line, invite, phone_dialog
 from signaling.sip import SipRequest
 from signaling.sip.events import RequestReceived
 
@@ -338,3 +338,13 @@ async def test_a_leg_that_is_over_is_freed_without_the_cycle_collector(line: Lin
         assert line.node.endpoint.server_transactions == 0
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize(("transport", "scheme"), [("udp", "sip"), ("tcp", "sip"), ("tls", "sips")])
+async def test_a_sips_contact_is_answered_with_one_only_where_it_is_encrypted(line: Line, transport, scheme):
+    request = invite()
+    request.headers.set("Contact", "<sips:1001@192.0.2.20>")
+    made = Caller(line, request)
+    for data, _ in line.phone.datagrams_to_send(line.now()):
+        line.node.on_message(data, TO_PHONE._replace(transport=transport))
+    assert made.leg.dialog.local_contact.uri.scheme == scheme
