@@ -25,9 +25,9 @@ use crate::timers::Deadlines;
 pub struct SessionSeed {
     /// SSRC of prompts and of own reports.
     pub ssrc: u32,
-    /// SSRC that replaces the remote's own in echo; a stream that comes back under the SSRC it was sent
-    /// with is a loop to its sender (RFC 3550 8.2).
-    pub echo_ssrc: u32,
+    /// What an exclusive or changes the SSRC of a stream with in echo: one that comes back under the SSRC it
+    /// was sent with is a loop to its sender (RFC 3550 8.2). Zero counts as one.
+    pub echo_mask: u32,
     /// First sequence number of prompts.
     pub sequence: u16,
     /// First timestamp of prompts.
@@ -134,10 +134,12 @@ pub struct Session {
     pub(crate) tap: Option<Box<dyn AudioTap>>,
     /// `None`: the remote speaks plain RTP.
     pub(crate) srtp: Option<Box<Srtp>>,
+    /// What `srtp` was before the remote spoke plain RTP.
+    pub(crate) parked_srtp: Option<Box<Srtp>>,
     rtp_latch: Latch,
     rtcp_latch: Latch,
     is_muxed: bool,
-    echo_ssrc: u32,
+    echo_mask: u32,
     clock_rate_hz: u32,
 }
 
@@ -171,10 +173,11 @@ impl Session {
             payload_map: PayloadMap::default(),
             tap: None,
             srtp: None,
+            parked_srtp: None,
             rtp_latch: Latch::default(),
             rtcp_latch: Latch::default(),
             is_muxed: false,
-            echo_ssrc: seed.echo_ssrc,
+            echo_mask: seed.echo_mask.max(1),
             clock_rate_hz: config.clock_rate_hz.max(1),
         }
     }
@@ -284,14 +287,14 @@ impl Session {
         Some(destination)
     }
 
-    /// Prepares the session's own packet to go back to it.
+    /// Prepares the session's own packet to go back to it, each of its streams as one of its own.
     pub(crate) fn echo_rtp(
         &mut self,
         datagram: &mut Datagram<'_>,
         header: &RtpHeader,
         now_us: u64,
     ) -> Option<SocketAddr> {
-        rtp::set_ssrc(datagram.octets_mut(), self.echo_ssrc);
+        rtp::set_ssrc(datagram.octets_mut(), header.ssrc ^ self.echo_mask);
         self.forward_rtp(datagram, header, now_us)
     }
 

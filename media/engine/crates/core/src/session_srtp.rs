@@ -7,11 +7,17 @@ use crate::srtp::{Receiver, Rejected, Srtp, SrtpKeys};
 
 impl Session {
     /// Has the remote's media encrypted and authenticated from now on; `None`: plain.
+    ///
+    /// What goes plain is set aside and not dropped: the same keys may come back, and must not begin anew.
     pub(crate) fn set_srtp(&mut self, keys: Option<&SrtpKeys>) {
-        match (keys, &mut self.srtp) {
-            (Some(keys), Some(srtp)) => srtp.rekey(keys),
+        let known = self.srtp.take().or_else(|| self.parked_srtp.take());
+        match (keys, known) {
+            (Some(keys), Some(mut srtp)) => {
+                srtp.rekey(keys);
+                self.srtp = Some(srtp);
+            }
             (Some(keys), None) => self.srtp = Some(Box::new(Srtp::new(keys))),
-            (None, _) => self.srtp = None,
+            (None, known) => self.parked_srtp = known,
         }
     }
 

@@ -5,8 +5,8 @@
 
 mod common;
 
-use common::{ALICE, BOB, ECHO_SSRC, MALLORY, TestRelay, address, rtcp, rtp};
-use media_core::{Component, Event, MediaError, PayloadMap, Remote};
+use common::{ALICE, BOB, ECHO_MASK, MALLORY, TestRelay, address, rtcp, rtp};
+use media_core::{Component, Event, MediaError, PayloadMap, Remote, Session, SessionConfig, SessionSeed};
 
 #[test]
 fn it_relays_a_packet_as_it_is() {
@@ -92,9 +92,20 @@ fn it_echoes_a_session_bridged_to_itself_under_another_ssrc() {
     test.relay.bridge(a, a).unwrap();
     let packet = rtp(0, 9, 160, 99);
     let sent = test.receive_rtp(a, &packet, ALICE).unwrap();
-    assert_eq!((sent.key, sent.destination, sent.header().ssrc), (a, address(ALICE), ECHO_SSRC));
+    assert_eq!((sent.key, sent.destination, sent.header().ssrc), (a, address(ALICE), 99 ^ ECHO_MASK));
     assert_eq!((&sent.packet[..8], &sent.packet[12..]), (&packet[..8], &packet[12..]));
     assert_eq!(test.receive(a, Component::Rtcp, &rtcp(), "192.0.2.1:4001"), None, "reports are not echoed");
+}
+
+#[test]
+fn it_echoes_under_another_ssrc_even_when_the_seed_is_zero() {
+    let mut test = TestRelay::new();
+    let seed = SessionSeed { ssrc: 1, echo_mask: 0, sequence: 1, timestamp: 1 };
+    let config = SessionConfig { id: "a".into(), clock_rate_hz: 8000, inactivity_us: 0, seed };
+    let a = test.relay.insert(Box::new(Session::new(config, 0)), 0);
+    test.set_remote(a, Some(ALICE), None);
+    test.relay.bridge(a, a).unwrap();
+    assert_ne!(test.receive_rtp(a, &rtp(0, 9, 160, 99), ALICE).unwrap().header().ssrc, 99);
 }
 
 #[test]

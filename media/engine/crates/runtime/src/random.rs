@@ -14,7 +14,7 @@ pub(crate) fn session_seed() -> io::Result<SessionSeed> {
     let word = |at: usize| u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
     // RFC 3711 3.3.1 advises a first sequence number in the lower half, so that no early wrap is misread.
     let sequence = u16::from_be_bytes([bytes[12], bytes[13]]) & 0x7fff;
-    Ok(SessionSeed { ssrc: word(0), echo_ssrc: word(4), sequence, timestamp: word(8) })
+    Ok(SessionSeed { ssrc: word(0), echo_mask: word(4), sequence, timestamp: word(8) })
 }
 
 /// A short-term CNAME of 96 random bits (RFC 7022 4.2), in hexadecimal.

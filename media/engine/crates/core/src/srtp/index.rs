@@ -18,6 +18,11 @@ pub(super) struct Indices {
 }
 
 impl Indices {
+    /// Whether nothing of the stream was seen yet.
+    pub(super) fn is_new(&self) -> bool {
+        self.highest.is_none()
+    }
+
     /// The index that a sequence number most likely stands for: the nearest to the highest one.
     ///
     /// A new stream begins with a roll-over counter of zero. `None`: it lies before the stream's beginning, or

@@ -10,6 +10,8 @@ mod receiver;
 mod sender;
 mod transform;
 
+use std::collections::VecDeque;
+
 pub use keys::{MASTER_LEN, MasterKey, Suite};
 pub use receiver::{Receiver, Rejected};
 pub use sender::Sender;
@@ -23,25 +25,48 @@ pub struct SrtpKeys {
     pub remote: MasterKey,
 }
 
+/// Earlier keys of a direction whose indices are remembered, should one come back.
+const MAX_PARKED: usize = 8;
+
 /// Both directions of one leg.
 #[derive(Debug)]
 pub(crate) struct Srtp {
     pub(crate) receiver: Receiver,
     pub(crate) sender: Sender,
+    parked_receivers: VecDeque<Receiver>,
+    parked_senders: VecDeque<Sender>,
 }
 
 impl Srtp {
     pub(crate) fn new(keys: &SrtpKeys) -> Self {
-        Self { receiver: Receiver::new(&keys.remote), sender: Sender::new(&keys.local) }
+        Self {
+            receiver: Receiver::new(&keys.remote),
+            sender: Sender::new(&keys.local),
+            parked_receivers: VecDeque::new(),
+            parked_senders: VecDeque::new(),
+        }
     }
 
-    /// Takes new keys; a direction whose key is unchanged goes on, with its indices (RFC 4568 7.1.4).
+    /// Takes other keys; a direction whose key is unchanged or comes back goes on, with its indices
+    /// (RFC 4568 7.1.4).
     pub(crate) fn rekey(&mut self, keys: &SrtpKeys) {
-        if !self.receiver.uses(&keys.remote) {
-            self.receiver = Receiver::new(&keys.remote);
-        }
-        if !self.sender.uses(&keys.local) {
-            self.sender = Sender::new(&keys.local);
-        }
+        let (remote, local) = (&keys.remote, &keys.local);
+        let receivers = &mut self.parked_receivers;
+        switch(&mut self.receiver, receivers, |known| known.uses(remote), || Receiver::new(remote));
+        let senders = &mut self.parked_senders;
+        switch(&mut self.sender, senders, |known| known.uses(local), || Sender::new(local));
     }
+}
+
+/// Puts the direction that `fits` in use, a parked one before a new one, and parks the one that was in use.
+///
+/// When too many are parked the one that was parked longest ago is forgotten.
+fn switch<T>(current: &mut T, parked: &mut VecDeque<T>, fits: impl Fn(&T) -> bool, new: impl FnOnce() -> T) {
+    if fits(current) {
+        return;
+    }
+    let known = parked.iter().position(fits).and_then(|at| parked.remove(at));
+    let last = std::mem::replace(current, known.unwrap_or_else(new));
+    parked.truncate(MAX_PARKED - 1);
+    parked.push_front(last);
 }

@@ -2,8 +2,9 @@
 //! Checks and decrypts what one remote sends.
 //!
 //! A remote whose session moved here from another node may have wrapped its sequence numbers before: the
-//! roll-over counter is not in the packets and its last node may be gone. So a packet that does not fit the
-//! estimated counter is tried with some later ones; never with earlier ones, which would let old packets in again.
+//! roll-over counter is not in the packets and its last node may be gone. So until a stream has had an authentic
+//! packet, its packets are tried with some later counters too; never with earlier ones than the estimated one, which
+//! would let old packets in again.
 
 use hmac::{Hmac, Mac};
 use sha1::Sha1;
@@ -16,7 +17,7 @@ use crate::rtp;
 
 /// Streams whose indices are remembered; only who has the key can make one.
 const MAX_STREAMS: usize = 64;
-/// Roll-over counters tried: the estimated one and those after it. Sixteen are 5.8 hours of 20 ms packets.
+/// Roll-over counters tried for a new stream: the estimated one and those after it. Sixteen are 5.8 hours of 20 ms packets.
 const COUNTERS_TRIED: u64 = 16;
 const ROLL_OVER: u64 = 1 << 16;
 const RTCP_INDEX_LEN: usize = 4;
@@ -78,7 +79,8 @@ impl Receiver {
             return Err(Rejected::Replayed);
         }
         let mac = self.rtp.tag_over(body);
-        let index = (0..COUNTERS_TRIED)
+        let tried = if indices.is_new() { COUNTERS_TRIED } else { 1 };
+        let index = (0..tried)
             .map(|later| estimated + later * ROLL_OVER)
             .find(|index| indices.is_fresh(*index) && fits(&mac, *index, tag))
             .ok_or(Rejected::Unauthenticated)?;

@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 
 use media_core::g711::Codec;
 use media_core::rtp::RtpHeader;
+use media_core::srtp::{MASTER_LEN, MasterKey, Suite};
 use media_core::{
     Component, Datagram, Event, Forward, PlayRequest, Relay, RelayConfig, Remote, SPARE_LEN, Session,
     SessionConfig, SessionKey, SessionSeed,
@@ -21,7 +22,7 @@ pub const BOB: &str = "198.51.100.2:6000";
 pub const MALLORY: &str = "203.0.113.66:4000";
 pub const CNAME: &str = "test";
 pub const SSRC: u32 = 0x1111_1111;
-pub const ECHO_SSRC: u32 = 0x2222_2222;
+pub const ECHO_MASK: u32 = 0x2222_2222;
 
 /// A datagram that the relay wants sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +57,7 @@ impl TestRelay {
 
     /// A session without a remote.
     pub fn session(&mut self, id: &str) -> SessionKey {
-        let seed = SessionSeed { ssrc: SSRC, echo_ssrc: ECHO_SSRC, sequence: 65_534, timestamp: 1000 };
+        let seed = SessionSeed { ssrc: SSRC, echo_mask: ECHO_MASK, sequence: 65_534, timestamp: 1000 };
         let config = SessionConfig { id: id.into(), clock_rate_hz: 8000, inactivity_us: 30_000_000, seed };
         self.relay.insert(Box::new(Session::new(config, self.now_us)), self.now_us)
     }
@@ -135,6 +136,19 @@ impl TestRelay {
         let request = PlayRequest { play: play.into(), octets, payload_type: 0, repeat };
         self.relay.play(key, request, self.now_us).unwrap();
     }
+}
+
+/// A key that a number stands for.
+pub fn master(suite: Suite, number: u8) -> MasterKey {
+    MasterKey::new(suite, &[number; MASTER_LEN])
+}
+
+/// A packet that was changed in place, with room behind it; `None` when the change failed.
+pub fn changed(packet: &[u8], change: impl FnOnce(&mut Datagram<'_>) -> bool) -> Option<Vec<u8>> {
+    let mut buffer = packet.to_vec();
+    buffer.resize(packet.len() + SPARE_LEN, 0);
+    let mut datagram = Datagram::new(&mut buffer, packet.len());
+    change(&mut datagram).then(|| datagram.octets().to_vec())
 }
 
 /// An RTP packet of 20 ms of G.711.
