@@ -130,6 +130,22 @@ pub(crate) fn sender_ssrc(datagram: &[u8]) -> Option<u32> {
     if is_rtcp { read_u32(datagram, HEADER_LEN) } else { None }
 }
 
+/// Replaces the SSRC that packets of a valid compound begin with, where it is `from`; the SDES of a mixer keeps
+/// the chunks after its first.
+pub(crate) fn replace_sender(compound: &mut [u8], from: u32, to: u32) {
+    let mut rest = compound;
+    while let Some(header) = rest.first_chunk::<HEADER_LEN>() {
+        let length = HEADER_LEN + usize::from(u16::from_be_bytes([header[2], header[3]])) * 4;
+        let Some((packet, after)) = rest.split_at_mut_checked(length) else { return };
+        if let Some(ssrc) = packet.get_mut(HEADER_LEN..CLEAR_LEN)
+            && *ssrc == from.to_be_bytes()
+        {
+            ssrc.copy_from_slice(&to.to_be_bytes());
+        }
+        rest = after;
+    }
+}
+
 fn read_u32(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..at + 4)?.first_chunk().copied().map(u32::from_be_bytes)
 }

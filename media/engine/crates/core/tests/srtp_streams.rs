@@ -7,6 +7,8 @@ mod common;
 
 use common::{ALICE, BOB, TestRelay, changed, master, rtcp, rtp};
 use media_core::Component;
+use media_core::rtcp::write_report;
+use media_core::rtp::RtpHeader;
 use media_core::srtp::{Receiver, Rejected, Sender, SrtpKeys, Suite};
 
 const SUITE: Suite = Suite::AesCm128HmacSha1_80;
@@ -124,10 +126,43 @@ fn it_echoes_each_stream_of_a_remote_as_one_of_its_own() {
 }
 
 #[test]
-fn it_refuses_more_streams_than_it_can_remember() {
-    let mut sender = Sender::new(&master(SUITE, 1));
-    let mut protect = |ssrc| changed(&rtp(0, 1, 0, ssrc), |datagram| sender.protect_rtp(datagram)).is_some();
-    assert!((0..256).all(&mut protect));
-    assert!(!protect(256));
-    assert!(!(0..256).any(protect), "no stream was forgotten for another");
+fn it_is_heard_again_at_once_when_a_plain_remote_begins_anew_under_its_ssrc() {
+    let mut test = TestRelay::new();
+    let (a, b) = test.call();
+    test.relay.set_srtp(a, Some(&keys(1, 2))).unwrap();
+    let mut receiver = Receiver::new(&master(SUITE, 1));
+    let mut heard = |sequence| {
+        let sent = test.receive_rtp(b, &rtp(0, sequence, 0, 7), BOB)?;
+        Some(opened(&mut receiver, &sent.packet).unwrap())
+    };
+    for sequence in 50_000..50_100 {
+        assert_eq!(heard(sequence), Some(rtp(0, sequence, 0, 7)));
+    }
+    assert_eq!(heard(20_000), None, "one that does not fit proves nothing");
+    let ssrc = RtpHeader::parse(&heard(20_001).unwrap()).unwrap().ssrc;
+    assert_ne!(ssrc, 7);
+    for sequence in 20_002..20_100 {
+        assert_eq!(heard(sequence), Some(rtp(0, sequence, 0, ssrc)));
+    }
+    assert_eq!(test.relay.statistics(a).unwrap().send_errors, 1);
+
+    let mut report = Vec::new();
+    write_report(&mut report, 7, None, None, "phone");
+    let sent = test.receive(b, Component::Rtcp, &report, "198.51.100.2:6001").unwrap();
+    let mut expected = Vec::new();
+    write_report(&mut expected, ssrc, None, None, "phone");
+    let told = changed(&sent.packet, |datagram| receiver.open_rtcp(datagram).is_ok());
+    assert_eq!(told.unwrap(), expected, "reports name the SSRC that is sent");
+}
+
+#[test]
+fn it_lets_no_number_of_streams_use_up_a_key() {
+    let mut test = TestRelay::new();
+    let (a, b) = test.call();
+    test.relay.set_srtp(a, Some(&keys(1, 2))).unwrap();
+    let mut receiver = Receiver::new(&master(SUITE, 1));
+    for ssrc in 0..2000 {
+        let sent = test.receive_rtp(b, &rtp(0, 9, 0, ssrc), BOB).unwrap();
+        assert_eq!(opened(&mut receiver, &sent.packet).unwrap()[12..], rtp(0, 9, 0, ssrc)[12..]);
+    }
 }

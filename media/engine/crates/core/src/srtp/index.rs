@@ -6,6 +6,8 @@
 const WINDOW: u64 = u128::BITS as u64;
 /// Indices have 48 bits: 32 of the roll-over counter, 16 of the sequence number.
 const END: u64 = 1 << 48;
+/// Indices ahead of the highest that still go on with it (RFC 3550 A.1): a minute of 20 ms packets.
+const MAX_DROPOUT: u64 = 3000;
 /// A step back of more than this is a step forward over the wrap.
 const HALF: u64 = 1 << 15;
 const ROLL_OVER: u64 = 1 << 16;
@@ -39,6 +41,11 @@ impl Indices {
             same
         };
         (nearest < END).then_some(nearest)
+    }
+
+    /// Whether an index goes on with the stream rather than beginning another (RFC 3550 A.1).
+    pub(super) fn is_near(&self, index: u64) -> bool {
+        self.highest.is_none_or(|highest| index + WINDOW > highest && index < highest + MAX_DROPOUT)
     }
 
     /// Whether an index has not been seen, and is not too old to tell.

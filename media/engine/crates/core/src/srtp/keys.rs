@@ -18,6 +18,8 @@ const KEY_LEN: usize = 16;
 const SALT_LEN: usize = 14;
 const AUTH_KEY_LEN: usize = 20;
 const BLOCK_LEN: usize = 16;
+/// A label that neither RFC 3711 nor RFC 6904 uses.
+const FIRST_SSRC_LABEL: u8 = 0x80;
 /// Position of the label in the derivation's counter block: an index of 48 bits, zero here, follows it.
 const LABEL_AT: usize = 7;
 
@@ -71,6 +73,13 @@ impl MasterKey {
     #[must_use]
     pub fn suite(&self) -> Suite {
         self.suite
+    }
+
+    /// Where the SSRCs begin that a sender draws: any number would do, but another for each key.
+    pub(super) fn first_ssrc(&self) -> u32 {
+        let mut octets = [0; 4];
+        self.derive(FIRST_SSRC_LABEL, &mut octets);
+        u32::from_be_bytes(octets)
     }
 
     /// Fills `out` with key material (RFC 3711 4.3.1 to 4.3.3; the key derivation rate is zero).

@@ -8,6 +8,7 @@ mod index;
 mod keys;
 mod receiver;
 mod sender;
+mod sent;
 mod transform;
 
 use std::collections::VecDeque;
@@ -69,4 +70,25 @@ fn switch<T>(current: &mut T, parked: &mut VecDeque<T>, fits: impl Fn(&T) -> boo
     let last = std::mem::replace(current, known.unwrap_or_else(new));
     parked.truncate(MAX_PARKED - 1);
     parked.push_front(last);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(number: u8) -> SrtpKeys {
+        let master = MasterKey::new(Suite::AesCm128HmacSha1_80, &[number; MASTER_LEN]);
+        SrtpKeys { local: master.clone(), remote: master }
+    }
+
+    #[test]
+    fn it_remembers_so_many_earlier_keys_and_no_more() {
+        let mut srtp = Srtp::new(&keys(0));
+        (1..100).for_each(|number| srtp.rekey(&keys(number)));
+        let known: Vec<u8> = (0..100)
+            .filter(|&number| srtp.parked_senders.iter().any(|sender| sender.uses(&keys(number).local)))
+            .collect();
+        assert_eq!(known, (91..99).collect::<Vec<u8>>());
+        assert_eq!((srtp.parked_receivers.len(), srtp.parked_senders.len()), (MAX_PARKED, MAX_PARKED));
+    }
 }
