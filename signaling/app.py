@@ -183,6 +183,7 @@ class SignalingApp:
             guard,
         )
         guard.strangers.awaited = endpoint.awaits
+        self.transport.trusts = lambda ip: guard.trusts(ip, loop.time())
         self.node.on_stray = lambda flow: guard.stray(flow, loop.time())
         self.node.on_answered = lambda flow: guard.answered(flow, loop.time())
         self.dependencies = Dependencies()

@@ -170,6 +170,10 @@ class MemoryGuard:
         """Remember that a call was answered at the end of `flow`: who is called there need not have authenticated."""
         self.strangers.trust(flow, source_group(flow.remote[0]), now, self._trust_s)
 
+    def trusts(self, ip: str, now: float) -> bool:
+        """Whether somebody at an address has authenticated, or answered a call there, not long ago."""
+        return self.strangers.trusts(source_group(ip), now)
+
     def tidy(self, now: float) -> None:
         """Give back the memory that a flood has left; call it once in a while."""
         self.strangers.tidy(now)

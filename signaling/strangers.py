@@ -135,6 +135,10 @@ class Strangers:
         remember(self._trusted, flow.remote, now, time_s, MAX_TRUSTED)
         remember(self._trusted, source, now, time_s, MAX_TRUSTED)
 
+    def trusts(self, source: str, now: float) -> bool:
+        """Whether a path of an address is trusted."""
+        return self._trusted.get(source, 0.0) > now
+
     def tidy(self, now: float) -> None:
         """Give back the memory of those who have not offended for long; once in a while."""
         for limiter in (self._paths, self._addresses, self._path_trickle, self._address_trickle):

@@ -221,3 +221,13 @@ def test_a_user_that_is_refused_unchecked_is_let_in_where_another_node_knows_it(
     assert asked == [("203.0.113.9", alice)]
     guard.at_home("203.0.113.9", alice, 1.0)
     assert guard.may_try(flow, alice, 1.0) and not guard.may_try(flow, nobody, 1.0)
+
+
+def test_an_address_is_trusted_from_its_first_success_for_as_long_as_that_counts():
+    guard = MemoryGuard(GuardConfig(trust_s=100.0))
+    guard.challenged(flow(), 10.0)
+    assert not guard.trusts("198.51.100.7", 10.0)
+    guard.succeeded(flow(), ALICE, 10.0)
+    assert guard.trusts("198.51.100.7", 109.0)
+    assert not guard.trusts("198.51.100.8", 109.0)
+    assert not guard.trusts("198.51.100.7", 110.0)

@@ -70,7 +70,7 @@ def is_own(ip: str) -> bool:
 
 
 def nobody(ip: str) -> bool:
-    """Refuse no address: the default of who is refused."""
+    """Choose no address: the default of who is refused, and of who is trusted."""
     return False
 
 

@@ -55,6 +55,7 @@ class TransportManager:
         on_connection_lost: called once with the flow of each connection that ended.
         on_send_failed: called with the flow as given to `send`, when that send failed.
         refuses: tells of an address that nothing is read from it; asked before anything else is done.
+        trusts: tells of an address that somebody there has authenticated; asked of those that connect.
         resolver: resolves names; None makes one that reads the system's configuration.
 
     Raises:
@@ -69,6 +70,7 @@ class TransportManager:
         on_connection_lost: Callable[[Flow], None] = _ignore,
         on_send_failed: Callable[[Flow], None] = _ignore,
         refuses: Callable[[str], bool] = nobody,
+        trusts: Callable[[str], bool] = nobody,
         resolver: Resolver | None = None,
     ) -> None:
         self._config = config
@@ -76,6 +78,7 @@ class TransportManager:
         self.on_connection_lost = on_connection_lost
         self.on_send_failed = on_send_failed
         self.refuses = refuses
+        self.trusts = trusts
         self._resolver = resolver or Resolver(config)
         self.certificate = None if config.tls is None else CertificateWatch(config.tls, self._take_identity)
         """The certificate of TLS; None: it is not served."""
@@ -116,7 +119,13 @@ class TransportManager:
     async def _open(self) -> None:
         port = self._config.port
         opened: list[UdpTransport] = []
-        callbacks = (self.on_message, self.on_connection_lost, self.on_send_failed, self.refuses)
+        callbacks = (
+            self.on_message,
+            self.on_connection_lost,
+            self.on_send_failed,
+            self.refuses,
+            self.trusts,
+        )
         numbers = count(1)
         tcp, tls = TcpTransport(self._config, *callbacks, numbers), None
         if self.certificate is not None:

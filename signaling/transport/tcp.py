@@ -3,8 +3,8 @@
 
 Connections are opened when something is sent to an address that none leads to, and accepted ones are used for
 requests too. Invariants: accepted connections never exceed the two limits; when the table is full, the oldest
-connection without a message makes room, then the one idle for longest that no binding holds, so strangers cannot
-keep phones out; few of those without a message are kept at all.
+connection without a message makes room, of a stranger first, then the one idle for longest that no binding holds, so
+strangers cannot keep phones out; few of those without a message are kept at all.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class TcpTransport:
         on_connection_lost: called once with the flow of each connection that ended.
         on_send_failed: called from the loop, never from within `send`, with the flow that could not be sent to.
         refuses: tells of an address that it gets no connection.
+        trusts: tells of an address that somebody there has authenticated: strangers make room first.
         numbers: of connections; those of all transports of a node differ.
     """
 
@@ -62,10 +63,12 @@ class TcpTransport:
         on_connection_lost: Callable[[Flow], None],
         on_send_failed: Callable[[Flow], None],
         refuses: Callable[[str], bool],
+        trusts: Callable[[str], bool],
         numbers: Iterator[int],
     ) -> None:
         self._config = config
         self._refuses = refuses
+        self._trusts = trusts
         self._on_message = on_message
         self._on_connection_lost = on_connection_lost
         self._on_send_failed = on_send_failed
@@ -189,14 +192,19 @@ class TcpTransport:
 
     def _evict(self) -> bool:
         """Close the accepted connection that is missed least; False when bindings hold them all."""
-        victims = self._unproven or self._proven
-        if not victims:
+        victim = self._least_missed()
+        if victim is None:
             return False
-        victim = next(iter(victims.values()))
         self.refused += 1
         self._forget(victim)
         victim.abort("made room for another")
         return True
+
+    def _least_missed(self) -> SipConnection | None:
+        for connection in self._unproven.values():
+            if not self._trusts(connection.flow.remote[0]):
+                return connection
+        return next(iter((self._unproven or self._proven).values()), None)
 
     def message_received(self, connection: SipConnection, data: bytes) -> None:
         """Pass a whole message on."""

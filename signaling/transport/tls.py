@@ -31,6 +31,8 @@ MAX_EARLY_BYTES = 20_000
 """More than any ClientHello; kept of each connection while its handshake waits."""
 BURST_S = 0.5
 """Handshakes of so long may begin at once before the next ones wait."""
+STRANGERS_SHARE = 0.5
+"""How much of the turns to come strangers may take: who is known gets the others."""
 
 
 class HandshakeOwner(ConnectionOwner, Protocol):
@@ -206,10 +208,11 @@ class TlsTransport(TcpTransport):
         on_connection_lost: Callable[[Flow], None],
         on_send_failed: Callable[[Flow], None],
         refuses: Callable[[str], bool],
+        trusts: Callable[[str], bool],
         numbers: Iterator[int],
         identity: Identity,
     ) -> None:
-        super().__init__(config, on_message, on_connection_lost, on_send_failed, refuses, numbers)
+        super().__init__(config, on_message, on_connection_lost, on_send_failed, refuses, trusts, numbers)
         self.identity = identity
         self.handshakes = {"done": 0, "failed": 0, "refused": 0}
         """Handshakes by their outcome; refused: too many at once."""
@@ -235,10 +238,13 @@ class TlsTransport(TcpTransport):
         return True
 
     def handshake_begins(self, connection: TlsConnection) -> float | None:
-        """Give a handshake its turn: none is begun sooner than the loop can spare."""
+        """Give a handshake its turn: none is begun sooner than the loop can spare, nor do strangers have them all."""
         now, each_s = self._loop.time(), 1.0 / self._config.tls_handshakes_per_s
         turn = max(self._next_turn, now - BURST_S)
-        if turn - now > self._config.tls_handshake_s:
+        longest_s = self._config.tls_handshake_s
+        if not self._trusts(connection.flow.remote[0]):
+            longest_s *= STRANGERS_SHARE
+        if turn - now > longest_s:
             self.handshakes["refused"] += 1
             return None
         self._next_turn = turn + each_s

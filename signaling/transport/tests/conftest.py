@@ -36,10 +36,10 @@ async def start():
     """Return a function that starts a manager with some settings changed."""
     managers = []
 
-    async def run(refuses=nobody, **changes):
+    async def run(refuses=nobody, trusts=nobody, **changes):
         recorder = Recorder()
         config = TransportConfig(**({"bind": "127.0.0.1", "port": 0} | changes))
-        manager = TransportManager(config, refuses=refuses)
+        manager = TransportManager(config, refuses=refuses, trusts=trusts)
         manager.on_message = recorder.on_message
         manager.on_connection_lost = recorder.lost.put_nowait
         manager.on_send_failed = recorder.failed.put_nowait

@@ -234,6 +234,20 @@ async def test_it_keeps_few_of_those_that_say_nothing(start):
         writer.close()
 
 
+async def test_strangers_make_room_before_who_is_known(start):
+    manager, recorder = await start(tcp_max_connections=3, trusts=lambda ip: ip == "127.0.0.1")
+    _, phone = await connect(manager)
+    strangers = [await asyncio.open_connection(*manager.local, local_addr=("127.0.0.2", 0)) for _ in range(8)]
+    assert all([await closed(each) for each, _ in strangers[:6]])
+    phone.write(message(b"known"))
+    assert (await recorder.message())[0] == message(b"known")
+    others = [await connect(manager) for _ in range(4)]
+    others[-1][1].write(message(b"all known"))
+    assert (await recorder.message())[0] == message(b"all known")
+    for writer in (phone, *(each for _, each in (*strangers, *others))):
+        writer.close()
+
+
 async def test_it_answers_all_pings_of_one_read_at_once(start):
     manager, _ = await start()
     reader, writer = await connect(manager)

@@ -245,6 +245,20 @@ async def test_a_handshake_whose_turn_would_come_too_late_costs_nothing(tls):
             each[1].close()
 
 
+async def test_strangers_whose_handshakes_take_turns_keep_no_phone_out(tls):
+    manager, _ = await tls(tls_handshakes_per_s=10, tls_handshake_s=2, trusts=lambda ip: ip == "127.0.0.1")
+    there = ("127.0.0.1", manager.tls_port)
+    strangers = [await asyncio.open_connection(*there, local_addr=("127.0.0.2", 0)) for _ in range(40)]
+    for _, writer in strangers:
+        writer.write(b"\x16")
+    await asyncio.sleep(0.1)
+    assert manager.handshakes["refused"] >= 20
+    _, phone = await asyncio.wait_for(connect(manager), 5)
+    assert manager.handshakes["done"] == 1
+    for writer in (phone, *(each for _, each in strangers)):
+        writer.close()
+
+
 async def test_nothing_is_read_of_a_handshake_that_waits_but_a_hello(tls):
     manager, recorder = await tls(tls_handshakes_per_s=1)
     first = await connect(manager)
