@@ -4,7 +4,7 @@
 Accepts bare line feeds and a missing ``t=`` or ``s=`` line, which phones in the field get wrong; refuses what would
 make two readers disagree (control characters, a second ``v=`` or ``o=``, unknown type letters).
 
-Invariant: the only exception that leaves this module is `SdpError`.
+Invariants: the only exception that leaves this module is `SdpError`, and it quotes nothing that may be a key.
 """
 
 from __future__ import annotations
@@ -99,12 +99,12 @@ def _parse_sections(lines: list[str], position: int, limits: SdpLimits) -> list[
     sections = [section]
     attributes = section.attributes
     letters = SESSION_LETTERS
-    for line in lines[position:]:
+    for number, line in enumerate(lines[position:], start=position + 1):
         kind = line[:2]
         if kind == "a=":
             name, colon, value = line[2:].partition(":")
             if name not in KNOWN_ATTRIBUTES and not _is_token(name):
-                raise SdpError(f"{line[:40]!r} has no attribute name")
+                raise SdpError(f"line {number} has no attribute name")
             attributes.append((name, value if colon else None))
             if len(attributes) > limits.attributes:
                 raise SdpError(f"more than {limits.attributes} attributes in a section")
@@ -116,7 +116,7 @@ def _parse_sections(lines: list[str], position: int, limits: SdpLimits) -> list[
             sections.append(section)
             letters = MEDIA_LETTERS
         elif kind[1:] != "=" or kind[0] not in letters:
-            raise SdpError(f"{line[:40]!r} is no type=value, unknown or out of place")
+            raise SdpError(f"line {number} is no type=value, unknown or out of place")
         elif kind == "c=" and section.connection is None:
             section.connection = _parse_connection(line[2:])
     return sections

@@ -72,6 +72,14 @@ def test_it_refuses_what_is_malformed(text):
         parse_sdp(text)
 
 
+@pytest.mark.parametrize("line", ["a= crypto:1 {}", "acrypto:1 {}", "y=inline:{}"])
+def test_it_tells_where_a_fault_is_and_quotes_no_key(line):
+    with pytest.raises(SdpError) as error:
+        parse_sdp(HEAD + line.format("inline:c2VjcmV0") + "\r\n")
+    assert "line 4 " in str(error.value)
+    assert "c2V" not in str(error.value)
+
+
 @pytest.mark.parametrize(
     ("limits", "text"),
     [
