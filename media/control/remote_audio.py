@@ -79,7 +79,8 @@ def read_remote_audio(text: str, index: int | None = None) -> RemoteAudio:
 
     Args:
         text: the description.
-        index: which media section must be the audio (the answer to an offer of ours); None: the first that fits.
+        index: which media section must be the audio (the answer to an offer of ours); None: the first that brings a
+            key, else the first that fits.
 
     Raises:
         MediaError: INVALID_ARGUMENT, with reason malformed_sdp, no_audio or unsupported_transport.
@@ -93,6 +94,7 @@ def read_remote_audio(text: str, index: int | None = None) -> RemoteAudio:
 
 def _choose(description: SessionDescription, index: int | None) -> int:
     wrong_profile = False
+    plain: int | None = None
     candidates = range(len(description.media)) if index is None else (index,)
     for candidate in candidates:
         if candidate >= len(description.media):
@@ -100,10 +102,14 @@ def _choose(description: SessionDescription, index: int | None) -> int:
         section = description.media[candidate]
         if section.media != "audio" or section.port == 0:
             continue
-        is_secure = section.protocol in SECURE_PROFILES
-        if section.protocol in PROFILES and (not is_secure or read_crypto(section.attributes)):
+        if section.protocol in PROFILES and read_crypto(section.attributes):
             return candidate
-        wrong_profile = True
+        if section.protocol not in PROFILES or section.protocol in SECURE_PROFILES:
+            wrong_profile = True
+        elif plain is None:
+            plain = candidate
+    if plain is not None:
+        return plain
     if wrong_profile:
         raise invalid(Reason.UNSUPPORTED_TRANSPORT, "unsupported transport profile, or no key for it")
     raise invalid(Reason.NO_AUDIO, "no audio stream")

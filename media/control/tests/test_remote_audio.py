@@ -88,6 +88,16 @@ def test_it_refuses_descriptions_without_audio(text):
     assert caught.value.reason is Reason.NO_AUDIO
 
 
+def test_audio_that_brings_a_key_comes_before_audio_that_brings_none():
+    secure = f"m=audio 4002 RTP/SAVP 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{'A' * 40}\r\n"
+    audio = read_remote_audio(sdp(0, more_media=secure))
+    assert (audio.audio_line, audio.is_secure, len(audio.crypto)) == (1, True, 1)
+    useless = "m=audio 4002 RTP/SAVP 0\r\na=crypto:1 AEAD_AES_256_GCM inline:AAAA\r\n"
+    assert read_remote_audio(sdp(0, more_media=useless + secure)).audio_line == 2
+    assert read_remote_audio(sdp(0, more_media=useless)).audio_line == 0
+    assert read_remote_audio(sdp(0, more_media=secure), 0).audio_line == 0, "of an answer"
+
+
 def test_an_answer_must_have_the_audio_where_the_offer_had_it():
     text = sdp(0, port=0, more_media="m=audio 41000 RTP/AVP 0\r\n")
     assert read_remote_audio(text, 1).audio_line == 1
