@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from media.control.codecs import Format, read_formats
+from media.control.crypto_line import NAME as CRYPTO
 from media.control.crypto_line import CryptoLine, read_crypto
 from media.control.directions import BY_NAME, WITHOUT_RECEIVING, Direction
 from media.control.errors import Reason, invalid
@@ -61,6 +62,9 @@ class RemoteAudio(NamedTuple):
 
     crypto: tuple[CryptoLine, ...] = ()
     """The keys that it brings, the preferred first; those of a plain profile are of RFC 8643."""
+
+    names_keys: bool = False
+    """Whether it brings any at all, be they of use or not."""
 
     @property
     def is_secure(self) -> bool:
@@ -132,6 +136,7 @@ def _read(description: SessionDescription, index: int) -> RemoteAudio:
         lines=tuple([MediaLine(line.media, line.protocol, line.formats) for line in description.media]),
         audio_line=index,
         crypto=read_crypto(section.attributes),
+        names_keys=any(name == CRYPTO for name, _ in section.attributes),
     )
 
 

@@ -286,7 +286,9 @@ class MediaSession:
         agreement = agree_on_answer(self._offered, answer.formats)
         self.require(SessionInput.NEGOTIATED)
         is_secure = self._lines[self._index].protocol in SECURE_PROFILES
-        self.crypto.take_answer(answer.crypto, is_secure=is_secure)
+        self.crypto.take_answer(
+            answer.crypto, is_secure=is_secure, names_keys=answer.names_keys, encrypts=answer.is_secure
+        )
         self.advance(SessionInput.NEGOTIATED)
         self._direction = COMMON[self._offered_direction, MIRRORED[answer.direction]]
         self._agree(agreement, answer)

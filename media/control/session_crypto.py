@@ -109,12 +109,21 @@ class SessionCrypto:
         self.agreed = AgreedCrypto(local, remote)
         return (local,)
 
-    def take_answer(self, lines: Sequence[CryptoLine], *, is_secure: bool) -> None:
+    def take_answer(
+        self,
+        lines: Sequence[CryptoLine],
+        *,
+        is_secure: bool,
+        names_keys: bool = False,
+        encrypts: bool = False,
+    ) -> None:
         """Take the remote's answer to our last offer into use.
 
         Args:
             lines: its lines that can be used.
             is_secure: whether the offer was for secure RTP, so that an answer without a key is none.
+            names_keys: whether it has lines at all.
+            encrypts: whether it is for secure RTP, whatever was offered.
 
         Raises:
             MediaError: INVALID_ARGUMENT: it has no key where one is needed, or selects what was not offered.
@@ -127,8 +136,8 @@ class SessionCrypto:
         if chosen is None and (is_secure or self.encryption is Encryption.REQUIRED):
             raise encryption_required()
         # A phone that may encrypt writes its key into every answer; where none was offered it means nothing.
-        if chosen is None and lines and own:
-            raise invalid(Reason.UNSUPPORTED_TRANSPORT, "the answer's crypto line was not offered")
+        if chosen is None and (encrypts or (own and names_keys)):
+            raise invalid(Reason.UNSUPPORTED_TRANSPORT, "the answer has no crypto line that was offered")
         self._is_settled = True
         self.agreed = None if chosen is None else AgreedCrypto(own[chosen.tag], chosen)
 

@@ -127,6 +127,29 @@ async def test_an_answer_that_chooses_what_was_not_offered_is_refused(node):
     assert refused.value.reason is Reason.UNSUPPORTED_TRANSPORT
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"{crypto(1, SUITE, 1)}|1:4",
+        f"{crypto(1, SUITE, 1)} UNENCRYPTED_SRTCP",
+        "a=crypto:1 AEAD_AES_128_GCM inline:AAAA",
+    ],
+)
+async def test_an_answer_with_keys_that_are_of_no_use_is_not_taken_for_a_plain_one(node, line):
+    node.manager.create_session(B, encryption=Encryption.OPTIONAL)
+    with pytest.raises(MediaError) as refused:
+        node.manager.update_remote(B, secure(line, profile="RTP/AVP"), is_answer=True)
+    assert refused.value.reason is Reason.UNSUPPORTED_TRANSPORT
+    assert node.engine.named("set_remote") == []
+
+
+async def test_a_secure_answer_to_a_plain_offer_is_not_taken_for_a_plain_one(node):
+    node.manager.create_session(B)
+    with pytest.raises(MediaError) as refused:
+        node.manager.update_remote(B, secure(crypto(1, SUITE, 1)), is_answer=True)
+    assert refused.value.reason is Reason.UNSUPPORTED_TRANSPORT
+
+
 async def test_a_key_in_the_answer_to_an_offer_without_means_nothing(node):
     node.manager.create_session(B)
     text = secure(crypto(1, SUITE, 1), profile="RTP/AVP")
