@@ -96,14 +96,16 @@ class SessionCrypto:
     def answer(self, lines: Sequence[CryptoLine]) -> tuple[CryptoLine, ...]:
         """Take the remote's offer into use; return the lines of our answer: one, or none for plain RTP.
 
-        A remote that takes a new key gets a new one: it may have begun anew with both.
+        A remote that takes a new key gets a new one: it may have begun anew with both. So does one that comes back
+        from plain RTP: the counters of the old key are known to nobody by then, and to use them twice would give the
+        texts away.
         """
         self._is_settled = True
         remote = next(iter(lines), None)
         if remote is None:
             self.agreed = None
             return ()
-        if self.agreed is not None and self.agreed.remote[1:] != remote[1:]:
+        if self.agreed is None or self.agreed.remote[1:] != remote[1:]:
             self._by_suite.clear()
         local = CryptoLine(remote.tag, remote.suite, self._key(remote.suite))
         self.agreed = AgreedCrypto(local, remote)

@@ -180,6 +180,28 @@ async def test_a_remote_may_go_back_to_plain_audio(node):
     assert node.engine.named("clear_srtp") == [(A,)]
 
 
+async def test_a_remote_that_comes_back_from_plain_audio_gets_a_new_key(node):
+    secured = secure(crypto(1, SUITE, 1))
+    first = answer(node.manager, secured)
+    node.manager.update_remote(A, sdp(0), is_answer=False)
+    node.manager.create_answer(A)
+    node.manager.update_remote(A, secured, is_answer=False)
+    second = node.manager.create_answer(A).local_sdp
+    assert keys_of(second)[0][2] != keys_of(first)[0][2]
+    assert node.manager.create_answer(A).local_sdp == second, "and keeps it when it is answered again"
+
+
+async def test_a_callee_that_comes_back_from_a_plain_answer_gets_a_new_key(node):
+    secured = secure(crypto(1, SUITE, 9), profile="RTP/AVP")
+    offered = keys_of(node.manager.create_session(B, encryption=Encryption.OPTIONAL).local_sdp)
+    node.manager.update_remote(B, secured, is_answer=True)
+    node.manager.create_offer(B)
+    node.manager.update_remote(B, sdp(0), is_answer=True)
+    node.manager.update_remote(B, secured, is_answer=False)
+    ((_, _, own),) = keys_of(node.manager.create_answer(B).local_sdp)
+    assert own not in [line[2] for line in offered]
+
+
 async def test_a_session_that_goes_on_elsewhere_has_a_new_key_and_the_remotes_old_one(node):
     theirs = secure(crypto(1, SHORT, 5), crypto(2, SUITE, 6))
     ours = secure(crypto(2, SUITE, 7), host="192.0.2.1")
