@@ -209,10 +209,11 @@ class SessionManager:
         remote_sdp: str,
         *,
         is_answer: bool,
+        refreshes: bool = False,
         signaling_ip: str = "",
         owner: str = "",
     ) -> Negotiated:
-        """Take a remote's answer, which is used at once, or its offer, which waits for `create_answer`.
+        """Take a remote's answer, which is used at once, or its offer or refresh, which waits for `create_answer`.
 
         Raises:
             MediaError: NOT_FOUND; INVALID_ARGUMENT (description, codec, address, no offer to answer).
@@ -225,12 +226,12 @@ class SessionManager:
             session.take_answer(answer)
             session.signaling_ip = signaling_ip
             self._put_into_use(session, before)
-        else:
-            offer = self._read.offer(remote_sdp, signaling_ip)
-            session.take_offer(offer)
-            session.signaling_ip = signaling_ip
-            return outcome_of(session, "")._replace(on_hold=not offer.direction.receives)
-        return outcome_of(session, "")
+            return outcome_of(session, "")
+        index = session.audio_index(refreshes=True) if refreshes else None
+        offer = self._read.offer(remote_sdp, signaling_ip, index)
+        session.take_offer(offer, refreshes=refreshes)
+        session.signaling_ip = signaling_ip
+        return outcome_of(session, "")._replace(on_hold=not offer.direction.receives)
 
     def destroy(self, session_id: str) -> SessionCounters:
         """End a session and return what it counted.

@@ -23,13 +23,13 @@ class RemoteReader:
     def __init__(self, addresses: AddressBook) -> None:
         self._addresses = addresses
 
-    def offer(self, remote_sdp: str, signaling_ip: str) -> RemoteAudio:
-        """Return a remote's offer.
+    def offer(self, remote_sdp: str, signaling_ip: str, index: int | None = None) -> RemoteAudio:
+        """Return a remote's offer, whose media section `index` is the audio; None: the one that fits.
 
         Raises:
             MediaError: INVALID_ARGUMENT (description, codec, address).
         """
-        offer = read_remote_audio(remote_sdp)
+        offer = read_remote_audio(remote_sdp, index)
         if not any(is_speech(entry) for entry in offer.formats):
             raise no_common_codec()
         self._check(offer, signaling_ip)

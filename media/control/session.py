@@ -51,6 +51,7 @@ class MediaSession:
         "_exchange_is_open",
         "_index",
         "_lines",
+        "_offer_refreshes",
         "_offered",
         "_offered_direction",
         "_payload_types",
@@ -99,6 +100,7 @@ class MediaSession:
         self._offered_direction = Direction.SENDRECV
         self._direction = Direction.SENDRECV
         self._exchange_is_open = False
+        self._offer_refreshes = False
         self._lines: tuple[MediaLine, ...] = (
             SECURE_AUDIO_ONLY if self.crypto.offers_secure_profile else AUDIO_ONLY
         )
@@ -165,13 +167,21 @@ class MediaSession:
         if self.state is SessionState.BRIDGED:
             self.advance(SessionInput.UNBRIDGED)
 
-    def take_offer(self, offer: RemoteAudio) -> None:
+    def take_offer(self, offer: RemoteAudio, *, refreshes: bool = False) -> None:
         """Keep the remote's offer until it is answered; an earlier one that was not is forgotten.
 
+        Args:
+            offer: what it says.
+            refreshes: whether it answers our last description, which it was told once more: our answer stays here.
+
         Raises:
-            MediaError: it has no key, and one is required.
+            MediaError: it has no key, and one is required; a refresh that does not fit what the remote was told.
         """
-        self.crypto.check_offer(offer.crypto)
+        if refreshes:
+            self.crypto.check_refresh(offer.crypto)
+        else:
+            self.crypto.check_offer(offer.crypto)
+        self._offer_refreshes = refreshes
         self.offer = offer
         self.offer_is_open = True
         self._exchange_is_open = True
@@ -270,11 +280,15 @@ class MediaSession:
             agreement = agree_like_peer(offer.formats, peer.agreement)
             ptime_ms, maxptime_ms = far.ptime_ms, far.maxptime_ms
         self.advance(SessionInput.NEGOTIATED)
-        self._lines, self._index = offer.lines, offer.audio_line
+        if self._offer_refreshes:
+            crypto = self.crypto.take_refresh(offer.crypto)
+        else:
+            crypto = self.crypto.answer(offer.crypto)
+            self._lines, self._index = offer.lines, offer.audio_line
         self._direction = answer_direction(offer, far)
         self._agree(agreement, offer)
         self.offer_is_open = False
-        formats, crypto = [entry.local for entry in agreement], self.crypto.answer(offer.crypto)
+        formats = [entry.local for entry in agreement]
         return self._write(formats, self._direction, ptime_ms, maxptime_ms, crypto)
 
     def take_answer(self, answer: RemoteAudio) -> None:
@@ -306,13 +320,13 @@ class MediaSession:
         self._exchange_is_open = False
         return fresh
 
-    def audio_index(self) -> int:
-        """Return which media section of an answer is the audio.
+    def audio_index(self, *, refreshes: bool = False) -> int:
+        """Return which media section is the audio of an answer, or of what `refreshes` our last description.
 
         Raises:
-            MediaError: nothing was offered.
+            MediaError: nothing was offered, or agreed on.
         """
-        if not self._offered:
+        if not (self.agreement if refreshes else self._offered):
             raise invalid(Reason.WRONG_STATE, f"session {self.session_id} has made no offer")
         return self._index
 

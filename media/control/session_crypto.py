@@ -47,7 +47,7 @@ class SessionCrypto:
         agreed: the keys in use; None for plain RTP, and before the first exchange is complete.
     """
 
-    __slots__ = ("_by_suite", "_is_settled", "_offered", "_random", "agreed", "encryption")
+    __slots__ = ("_by_suite", "_described", "_is_settled", "_offered", "_random", "agreed", "encryption")
 
     def __init__(
         self,
@@ -58,6 +58,7 @@ class SessionCrypto:
         self.agreed: AgreedCrypto | None = None
         self._by_suite: dict[str, bytes] = {}
         self._offered: tuple[CryptoLine, ...] = ()
+        self._described: tuple[CryptoLine, ...] = ()
         self._is_settled = False
         self._random = random_bytes
 
@@ -104,12 +105,14 @@ class SessionCrypto:
         remote = next(iter(lines), None)
         if remote is None:
             self.agreed = None
+            self._described = ()
             return ()
         if self.agreed is None or self.agreed.remote[1:] != remote[1:]:
             self._by_suite.clear()
         local = CryptoLine(remote.tag, remote.suite, self._key(remote.suite))
         self.agreed = AgreedCrypto(local, remote)
-        return (local,)
+        self._described = (local,)
+        return self._described
 
     def take_answer(
         self,
@@ -130,18 +133,36 @@ class SessionCrypto:
         Raises:
             MediaError: INVALID_ARGUMENT: it has no key where one is needed, or selects what was not offered.
         """
-        own = {line.tag: line for line in self._offered}
-        chosen = next(
-            (line for line in lines if line.tag in own and own[line.tag].suite == line.suite),
-            None,
-        )
-        if chosen is None and (is_secure or self.encryption is Encryption.REQUIRED):
+        agreed = _choose(self._offered, lines)
+        if agreed is None and (is_secure or self.encryption is Encryption.REQUIRED):
             raise encryption_required()
         # A phone that may encrypt writes its key into every answer; where none was offered it means nothing.
-        if chosen is None and (encrypts or (own and names_keys)):
+        if agreed is None and (encrypts or (self._offered and names_keys)):
             raise invalid(Reason.UNSUPPORTED_TRANSPORT, "the answer has no crypto line that was offered")
         self._is_settled = True
-        self.agreed = None if chosen is None else AgreedCrypto(own[chosen.tag], chosen)
+        self.agreed, self._described = agreed, self._offered
+
+    def check_refresh(self, lines: Sequence[CryptoLine]) -> AgreedCrypto | None:
+        """Return what a remote agrees on that was told our last description once more, by a session refresh.
+
+        The keys of ours are those that it was told: it will never see a new one.
+
+        Raises:
+            MediaError: INVALID_ARGUMENT: it has no key any more, or one for what it was not told.
+        """
+        agreed = _choose(self._described, lines)
+        if agreed is None and (self.agreed is not None or (self._described and lines)):
+            raise invalid(Reason.UNSUPPORTED_TRANSPORT, "the refreshed session has another key or none")
+        return agreed
+
+    def take_refresh(self, lines: Sequence[CryptoLine]) -> tuple[CryptoLine, ...]:
+        """Take that into use; return the line of ours that counts, or none for plain RTP.
+
+        Raises:
+            MediaError: as `check_refresh`.
+        """
+        self.agreed = self.check_refresh(lines)
+        return () if self.agreed is None else (self.agreed.local,)
 
     def go_on(self, local: Sequence[CryptoLine], remote: Sequence[CryptoLine]) -> tuple[CryptoLine, ...]:
         """Take the place of a session of another node; return the lines of the offer that tells the remote.
@@ -172,6 +193,15 @@ class SessionCrypto:
         if suite not in self._by_suite:
             self._by_suite[suite] = self._random(MASTER_BYTES)
         return self._by_suite[suite]
+
+
+def _choose(own: Sequence[CryptoLine], lines: Sequence[CryptoLine]) -> AgreedCrypto | None:
+    """Return our line and the first of the remote's that answers one; None when there is none."""
+    by_tag = {line.tag: line for line in own}
+    for line in lines:
+        if line.tag in by_tag and by_tag[line.tag].suite == line.suite:
+            return AgreedCrypto(by_tag[line.tag], line)
+    return None
 
 
 def encryption_required() -> MediaError:

@@ -153,6 +153,7 @@ def _update_remote(manager: SessionManager, request: pb.UpdateSessionRemoteReque
         request.session_id,
         _sdp(request.remote_sdp),
         is_answer=request.kind == pb.SDP_KIND_ANSWER,
+        refreshes=request.refreshes,
         signaling_ip=request.signaling_ip,
         owner=owner,
     )

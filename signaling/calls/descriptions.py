@@ -23,6 +23,8 @@ class _Exchange:
     local: str = ""
     """Our side of the last exchange that was completed; empty before there is one."""
     remote: str = ""
+    is_refresh: bool = False
+    """Whether `their_offer` is what they say once more to `local`, which they are told nothing else than."""
 
 
 class Descriptions:
@@ -64,7 +66,9 @@ def _created(exchange: _Exchange, request: pb.CreateSessionRequest, reply: pb.Cr
 
 
 def _answered(exchange: _Exchange, _request: object, reply: pb.CreateAnswerReply) -> None:
-    exchange.local, exchange.remote = reply.local_sdp, exchange.their_offer
+    if not exchange.is_refresh:
+        exchange.local = reply.local_sdp
+    exchange.remote = exchange.their_offer
 
 
 def _offered(exchange: _Exchange, _request: object, reply: pb.CreateOfferReply) -> None:
@@ -73,7 +77,7 @@ def _offered(exchange: _Exchange, _request: object, reply: pb.CreateOfferReply) 
 
 def _updated(exchange: _Exchange, request: pb.UpdateSessionRemoteRequest, _reply: object) -> None:
     if request.kind == pb.SDP_KIND_OFFER:
-        exchange.their_offer = request.remote_sdp
+        exchange.their_offer, exchange.is_refresh = request.remote_sdp, request.refreshes
     else:
         exchange.local, exchange.remote = exchange.our_offer, request.remote_sdp
 

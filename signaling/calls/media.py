@@ -259,9 +259,14 @@ class CallMedia(CallSessions):
         agreed = self.descriptions.agreed(here)
         if agreed is None or _without_origin(agreed[1]) == _without_origin(sdp):
             return
+        # One after the other: the answer to an earlier offer must not be made again when this one is refused.
         await self._execute(
-            pb.UpdateSessionRemoteRequest(session_id=here, remote_sdp=sdp, kind=pb.SDP_KIND_OFFER),
-            pb.CreateAnswerRequest(session_id=here, peer_session_id=there if self.callee_session else ""),
+            pb.UpdateSessionRemoteRequest(
+                session_id=here, remote_sdp=sdp, kind=pb.SDP_KIND_OFFER, refreshes=True
+            )
+        )
+        await self._execute(
+            pb.CreateAnswerRequest(session_id=here, peer_session_id=there if self.callee_session else "")
         )
 
     # --- A caller that is called first ----------------------------------------------------------------------------

@@ -417,12 +417,15 @@ class UpdateSessionRemoteRequest(_message.Message):
     REMOTE_SDP_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
     SIGNALING_IP_FIELD_NUMBER: _builtins.int
+    REFRESHES_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     session_id: _builtins.str
     remote_sdp: _builtins.str
     kind: Global___SdpKind.ValueType
     signaling_ip: _builtins.str
     """empty: as before"""
+    refreshes: _builtins.bool
+    """with OFFER: says once more what the remote makes of our last description, which stands"""
     def __init__(
         self,
         *,
@@ -431,10 +434,11 @@ class UpdateSessionRemoteRequest(_message.Message):
         remote_sdp: _builtins.str = ...,
         kind: Global___SdpKind.ValueType = ...,
         signaling_ip: _builtins.str = ...,
+        refreshes: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "remote_sdp", b"remote_sdp", "request_id", b"request_id", "session_id", b"session_id", "signaling_ip", b"signaling_ip"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "refreshes", b"refreshes", "remote_sdp", b"remote_sdp", "request_id", b"request_id", "session_id", b"session_id", "signaling_ip", b"signaling_ip"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

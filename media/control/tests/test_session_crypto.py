@@ -173,6 +173,67 @@ async def test_a_new_key_of_the_remote_is_answered_with_a_new_one(node):
     assert node.engine.named("set_srtp")[-1] == (A, SUITE, own, key(2))
 
 
+def refresh(manager: SessionManager, text: str, session: str = A) -> str:
+    """Have the remote say once more what it makes of our last description; return the suite in use."""
+    manager.update_remote(session, text, is_answer=False, refreshes=True)
+    return manager.create_answer(session).srtp
+
+
+async def test_a_new_key_in_answer_to_a_refresh_goes_with_the_key_that_the_remote_was_told(node):
+    ((_, _, own),) = keys_of(answer(node.manager, secure(crypto(1, SUITE, 1))))
+    for number in (2, 3):
+        assert refresh(node.manager, secure(crypto(1, SUITE, number))) == SUITE
+        assert node.engine.named("set_srtp")[-1] == (A, SUITE, own, key(number))
+    assert keys_of(node.manager.create_offer(A)) == [("1", SUITE, own)]
+
+
+async def test_another_suite_in_answer_to_a_refresh_goes_with_the_key_that_was_offered_for_it(node):
+    offered = keys_of(node.manager.create_session(B, encryption=Encryption.OPTIONAL).local_sdp)
+    node.manager.update_remote(B, secure(crypto(1, SUITE, 1), profile="RTP/AVP"), is_answer=True)
+    assert refresh(node.manager, secure(crypto(2, SHORT, 2), profile="RTP/AVP"), B) == SHORT
+    assert node.engine.named("set_srtp")[-1] == (B, SHORT, offered[1][2], key(2))
+    assert refresh(node.manager, secure(crypto(1, SUITE, 3), profile="RTP/AVP"), B) == SUITE
+    assert node.engine.named("set_srtp")[-1] == (B, SUITE, offered[0][2], key(3))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        secure(crypto(1, SHORT, 2)),
+        secure(crypto(2, SUITE, 2)),
+        secure(crypto(1, SUITE, 2) + "|1:4", profile="RTP/AVP"),
+        sdp(0),
+    ],
+)
+async def test_an_answer_to_a_refresh_that_fits_nothing_that_was_told_changes_nothing(node, text):
+    answer(node.manager, secure(crypto(1, SUITE, 1)))
+    with pytest.raises(MediaError) as refused:
+        node.manager.update_remote(A, text, is_answer=False, refreshes=True)
+    assert refused.value.reason is Reason.UNSUPPORTED_TRANSPORT
+    assert node.manager.create_answer(A).srtp == SUITE
+    assert len(node.engine.named("set_srtp")) == 1 and node.engine.named("clear_srtp") == []
+
+
+async def test_a_key_that_nobody_asked_for_in_answer_to_a_refresh_means_nothing(node):
+    answer(node.manager, sdp(0))
+    assert refresh(node.manager, secure(crypto(1, SUITE, 1), profile="RTP/AVP")) == ""
+    assert node.engine.named("set_srtp") == []
+
+
+async def test_a_refresh_has_its_audio_where_our_description_has_it(node):
+    answer(node.manager, sdp(0))
+    secured = f"m=audio 41000 RTP/SAVP 0\r\n{crypto(1, SUITE, 1)}\r\n"
+    assert refresh(node.manager, sdp(0, port=42000, more_media=secured)) == ""
+    assert node.engine.named("set_remote")[-1][1] == ("198.51.100.10", 42000)
+
+
+async def test_before_anything_was_agreed_on_there_is_nothing_to_refresh(node):
+    node.manager.create_session(B, encryption=Encryption.OPTIONAL)
+    with pytest.raises(MediaError) as refused:
+        node.manager.update_remote(B, sdp(0), is_answer=False, refreshes=True)
+    assert refused.value.reason is Reason.WRONG_STATE
+
+
 async def test_a_remote_may_go_back_to_plain_audio(node):
     answer(node.manager, secure(crypto(1, SUITE, 1)))
     node.manager.update_remote(A, sdp(0), is_answer=False)

@@ -469,6 +469,7 @@ async def test_what_a_phone_says_anew_when_it_is_asked_is_taken():
     update, answer = world.node.requests[before:]
     assert isinstance(update, pb.UpdateSessionRemoteRequest)
     assert (update.session_id, update.remote_sdp) == (world.call.media.callee_session, "callee has moved")
+    assert update.refreshes, "our side stays as the phone was told"
     assert isinstance(answer, pb.CreateAnswerRequest)
     assert answer.peer_session_id == world.call.media.caller_session
     assert [type(event) for event in world.legs[0].sent] == []
@@ -480,7 +481,9 @@ async def test_what_cannot_be_used_of_it_is_ignored_and_the_call_goes_on():
     world.node.errors[pb.UpdateSessionRemoteRequest] = MediaError(
         ErrorCode.INVALID_ARGUMENT, "no common codec"
     )
+    before = len(world.node.requests)
     world.legs[0].reports(Refreshed("nonsense"))
     await world.settle()
+    assert len(world.node.requests) == before + 1, "nothing is answered"
     world.caller.reports(HangUp(EndReason.NORMAL))
     assert (await world.ended()).hangup_cause == "normal"

@@ -49,6 +49,17 @@ def test_a_new_offer_changes_nothing_before_its_answer():
     assert descriptions.agreed("a") == ("our answer", "new offer")
 
 
+def test_a_refresh_leaves_our_side_as_the_remote_was_told():
+    refresh = update("their refresh", pb.SDP_KIND_OFFER)
+    refresh.refreshes = True
+    unsaid = (pb.CreateAnswerRequest(session_id="a"), pb.CreateAnswerReply(local_sdp="never sent"))
+    descriptions = told(OFFERED_BY_US, ANSWERED_BY_THEM, (refresh, pb.UpdateSessionRemoteReply()), unsaid)
+    assert descriptions.agreed("a") == ("our offer", "their refresh")
+    new_offer = (update("new offer", pb.SDP_KIND_OFFER), pb.UpdateSessionRemoteReply())
+    descriptions.took([new_offer[0], ANSWERED_BY_US[0]], [new_offer[1], ANSWERED_BY_US[1]])
+    assert descriptions.agreed("a") == ("our answer", "new offer")
+
+
 def test_what_was_refused_is_not_learned():
     refused = (ANSWERED_BY_THEM[0], MediaError(ErrorCode.INVALID_ARGUMENT, "bad"))
     assert told(OFFERED_BY_US, refused).agreed("a") is None
