@@ -218,6 +218,8 @@ class PickUp:
                 if agreed is not None:
                     media.descriptions.restore(session.session_id, agreed)
             media.codec, media.echoes = kept["codec"], bool(kept["echoes"])
+            # As the call began; what was kept before that was told goes by the account.
+            media.encryption = kept.get("encryption", media.encryption)
             media.tally.parties |= {party: party for party in counted}
             media.tally.add(counted)
             return media

@@ -164,6 +164,7 @@ def _media(media: CallMedia, parties: int) -> dict[str, Any]:
         "address": media.node.address,
         "codec": media.codec,
         "echoes": media.echoes,
+        "encryption": int(media.encryption),
         "sessions": [
             _session(media.sessions[each], media.descriptions.agreed(each))
             for each in (media.caller_session, media.callee_session)[:parties]

@@ -58,6 +58,21 @@ async def test_a_call_can_be_made_with_unary_calls_alone(served, stub):
     assert not destroyed.stats.HasField("remote_packets_lost")
 
 
+async def test_a_refresh_leaves_our_description_as_it_is(served, stub):
+    key = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:"
+    await stub.CreateSession(create(remote_sdp=sdp(0, profile="RTP/SAVP", extra=key + "A" * 40)))
+    first = await stub.CreateAnswer(pb.CreateAnswerRequest(session_id=A))
+    refreshed = sdp(0, profile="RTP/SAVP", extra=key + "B" * 40)
+    await stub.UpdateSessionRemote(
+        pb.UpdateSessionRemoteRequest(
+            session_id=A, remote_sdp=refreshed, kind=pb.SDP_KIND_OFFER, refreshes=True
+        )
+    )
+    second = await stub.CreateAnswer(pb.CreateAnswerRequest(session_id=A))
+    assert lines_of(second.local_sdp, "a=crypto") == lines_of(first.local_sdp, "a=crypto")
+    assert len(served.engine.named("set_srtp")) == 2
+
+
 async def test_health_tells_how_the_node_is(served, stub):
     await stub.CreateSession(create())
     health = await stub.Health(pb.HealthRequest())

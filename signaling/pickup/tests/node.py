@@ -76,6 +76,7 @@ def state(**fields: Any) -> dict[str, Any]:
             "address": "127.0.0.1:9090",
             "codec": "PCMA",
             "echoes": False,
+            "encryption": 1,
             "sessions": [session("session-a", "A"), session("session-b", "B")],
             "counted": {},
         },

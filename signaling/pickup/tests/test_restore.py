@@ -87,6 +87,19 @@ async def test_it_takes_the_sessions_over_and_touches_nothing_else(node):
     assert node.world.journal.answered == [node.call.record.id]
 
 
+@pytest.mark.parametrize("now", ["off", "required"])
+@pytest.mark.parametrize("began", [pb.ENCRYPTION_OPTIONAL, None])
+async def test_it_asks_for_encryption_as_the_call_began_whatever_the_account_says_now(node, now, began):
+    node.directory.account = lambda _: dataclasses.replace(ACCOUNT, media_encryption=now)
+    kept = state()
+    del kept["media"]["encryption"]
+    if began is not None:
+        kept["media"]["encryption"] = began
+    await going_on(node, kept)
+    by_account = {"off": pb.ENCRYPTION_AS_OFFERED, "required": pb.ENCRYPTION_REQUIRED}[now]
+    assert node.call.media.encryption == (by_account if began is None else began)
+
+
 async def test_nothing_is_sent_before_sip_is_served(node):
     await node.pick_up.restore([left_open()])
     await node.settle()
