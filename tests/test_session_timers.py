@@ -15,6 +15,7 @@ from tests import rawsip
 from tests.attacks.calls import RawCall, raw_call, receive_request
 from tests.sipp import SippRunner
 from tests.stack import Stack
+from tests.test_srtp import SrtpEnd
 
 pytestmark = pytest.mark.e2e
 
@@ -69,6 +70,15 @@ def reply_refresh(peer: rawsip.Peer, request: rawsip.Message) -> None:
     peer.reply(request, "200 OK", contact=f"{peer.contact('caller')}\r\n{line}")
 
 
+def assert_echoed(ours: SrtpEnd, mark: int) -> None:
+    """Send some encrypted packets, which come back once what was just agreed on is in use."""
+    time.sleep(0.3)
+    for _ in range(10):
+        ours.send(ours.packet(mark))
+    time.sleep(0.3)
+    assert ours.heard() == [mark] * 10
+
+
 def test_a_caller_that_refreshes_keeps_its_call_and_loses_it_when_it_falls_silent(timed_stack: Stack) -> None:
     with raw_call(timed_stack, headers=expires("uac")) as call:
         assert call.answered.get("session-expires") == f"{EXPIRES_S};refresher=uac"
@@ -112,6 +122,28 @@ def test_it_refreshes_by_a_re_invite_that_changes_nothing_where_update_is_not_al
         receive_request(call.caller, "ACK")
         assert call.flows()
         assert call.hang_up().status == 200
+
+
+def test_a_phone_that_answers_a_refresh_with_a_fresh_key_is_heard_and_hears_on(timed_stack: Stack) -> None:
+    headers = ("Supported: timer", "Min-SE: 4", f"Session-Expires: {EXPIRES_S}", "Allow: INVITE, ACK, BYE")
+    ours = SrtpEnd()
+    with rawsip.Peer(timed_stack.address) as peer:
+        body = ours.offer(peer.sdp(ours.end.port))
+        answered = peer.invite(timed_stack.phone(), "600", *headers, body=body)
+        assert answered.status == 200
+        ours.answered(answered.body)
+        for _ in range(2):
+            assert_echoed(ours, 0x11)
+            request = receive_request(peer, "INVITE", EXPIRES_S)
+            assert request.body == answered.body
+            ours.rekey()
+            line = f"Session-Expires: {EXPIRES_S};refresher=uac"
+            contact = f"{peer.contact('caller')}\r\n{line}"
+            peer.reply(request, "200 OK", body=ours.offer(peer.sdp(ours.end.port)), contact=contact)
+            receive_request(peer, "ACK")
+        assert_echoed(ours, 0x22)
+        peer.send(peer.in_dialog("BYE", answered, cseq=3))
+        assert peer.answer("BYE").status == 200
 
 
 def test_a_session_timer_outlives_the_process_that_agreed_on_it(timed_stack: Stack) -> None:

@@ -178,11 +178,15 @@ class SrtpEnd:
 
     def __init__(self) -> None:
         self.end = RtpSocket.open()
-        self.key = os.urandom(30)
         self._sequence = 0
+        self._inbound: pylibsrtp.Session | None = None
+        self.rekey()
+
+    def rekey(self) -> None:
+        """Encrypt with a fresh key from now on."""
+        self.key = os.urandom(30)
         policy = pylibsrtp.Policy(key=self.key, ssrc_type=pylibsrtp.Policy.SSRC_ANY_OUTBOUND)
         self._outbound = pylibsrtp.Session(policy=policy)
-        self._inbound: pylibsrtp.Session | None = None
 
     def offer(self, sdp: str) -> str:
         """Return a plain offer made a secure one."""
