@@ -9,6 +9,9 @@ from django.db import models
 class JobRun(models.Model):
     """The last run of one task."""
 
+    NOT_FINISHED = "not finished"
+    """The detail of one that runs, or whose worker was killed in it."""
+
     task = models.CharField(primary_key=True, max_length=100)
     began_at = models.DateTimeField()
     took_s = models.FloatField()

@@ -37,8 +37,9 @@ AWAY, BACK = "jobs.redis_away", "jobs.redis_back"
 
 
 def runs(stack: Stack) -> dict[str, str]:
-    """Return when each job began last."""
-    return {row["task"]: row["began_at"] for row in stack.rows("SELECT task, began_at FROM job_runs")}
+    """Return when each job began last, of those that do not run now."""
+    rows = stack.rows("SELECT task, began_at FROM job_runs WHERE detail <> 'not finished'")
+    return {row["task"]: row["began_at"] for row in rows}
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from django.db import Error as DatabaseError
 from django.utils import timezone
 
 from switchboard.doctor.findings import Finding, failure, fine, warning
-from switchboard.jobs.health import HEARTBEAT, why_silent
+from switchboard.jobs.health import HEARTBEAT, why_silent, why_unfinished
 from switchboard.models import JobRun
 
 
@@ -22,7 +22,8 @@ def jobs(settings: Any) -> Iterator[Finding]:
     except DatabaseError:
         # The check of the database says so.
         return
-    if silent := why_silent(runs, timezone.now()):
+    now = timezone.now()
+    if silent := why_silent(runs, now):
         yield warning(
             "jobs", silent, f"{started_by}; it does roll-ups, retention and the conversion of prompts"
         )
@@ -31,3 +32,5 @@ def jobs(settings: Any) -> Iterator[Finding]:
     for run in runs:
         if not run.succeeded:
             yield failure("jobs", f"{run.task} failed: {run.detail}", "see the log of the worker")
+        elif unfinished := why_unfinished(run, now):
+            yield warning("jobs", unfinished, "see whether its worker was killed, for want of memory say")

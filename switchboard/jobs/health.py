@@ -24,6 +24,8 @@ from switchboard.models import JobRun
 HEARTBEAT: Final = "switchboard.heartbeat"
 SILENT: Final = timedelta(minutes=4)
 """Several signs of life were missed."""
+LONG: Final = timedelta(hours=6)
+"""A job that has not finished by then was probably killed in it."""
 FRESH_S: Final = 5.0
 PATIENCE_S: Final = 0.5
 """How long somebody who asks waits for a look: what was seen before may be old, and at first there is nothing."""
@@ -38,6 +40,13 @@ def why_silent(runs: Iterable[JobRun], now: datetime) -> str:
     if now - heartbeat.began_at > SILENT:
         return f"no worker has done the periodic jobs since {heartbeat.began_at:%Y-%m-%d %H:%M:%S} UTC"
     return ""
+
+
+def why_unfinished(run: JobRun, now: datetime) -> str:
+    """Return what is wrong when a job began long ago and has not finished, else nothing."""
+    if run.detail != JobRun.NOT_FINISHED or now - run.began_at <= LONG:
+        return ""
+    return f"{run.task} began at {run.began_at:%Y-%m-%d %H:%M:%S} UTC and did not finish"
 
 
 class JobsHealth:
@@ -103,7 +112,9 @@ class JobsHealth:
             for run in runs
             if not run.succeeded
         ]
-        silent = why_silent(runs, timezone.now())
+        now = timezone.now()
+        problems += [f"jobs: {why}" for run in runs if (why := why_unfinished(run, now))]
+        silent = why_silent(runs, now)
         if silent and self._monotonic() - self._since > SILENT.total_seconds():
             problems.insert(0, f"jobs: {silent}")
         return problems

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from switchboard.database_away import AWAY, outage
 from switchboard.jobs.health import HEARTBEAT
-from switchboard.jobs.schedule import Every
+from switchboard.jobs.schedule import Daily, Every, Schedule
 from switchboard.last_words import database_reason
 from switchboard.models import JobRun
 
@@ -47,15 +47,30 @@ def last_runs() -> dict[str, datetime]:
 
 def recorded(task: str) -> bool:
     """Return whether the runs of a task are kept: those of periodic jobs that are not all too frequent."""
+    schedule = _schedule_of(task)
+    return schedule is not None and (not isinstance(schedule, Every) or schedule.seconds >= OFTEN_S)
+
+
+def _schedule_of(task: str) -> Schedule | None:
     for entry in settings.CELERY_BEAT_SCHEDULE.values():
         if entry["task"] == task:
-            schedule = entry["schedule"]
-            return not isinstance(schedule, Every) or schedule.seconds >= OFTEN_S
-    return False
+            schedule: Schedule = entry["schedule"]
+            return schedule
+    return None
 
 
-def _begin(*, task_id: str, **others: Any) -> None:
+def _begin(*, task_id: str, task: Any, **others: Any) -> None:
     _began[task_id] = time.monotonic()
+    if isinstance(_schedule_of(task.name), Daily):
+        # One that runs, or whose worker was killed in it, must not count as missed: it would be ordered beside itself, or
+        # would kill each worker anew.
+        begun = {
+            "began_at": timezone.now(),
+            "took_s": 0.0,
+            "succeeded": True,
+            "detail": JobRun.NOT_FINISHED,
+        }
+        _keep(task.name, begun)
 
 
 def _end(*, task_id: str, task: Any, state: str, retval: Any, **others: Any) -> None:
@@ -75,9 +90,13 @@ def _end(*, task_id: str, task: Any, state: str, retval: Any, **others: Any) -> 
         "succeeded": succeeded,
         "detail": "" if retval is None else str(retval)[:DETAIL_CHARACTERS],
     }
+    _keep(task.name, kept)
+
+
+def _keep(task: str, run: dict[str, Any]) -> None:
     try:
-        JobRun.objects.update_or_create(task=task.name, defaults=kept)
+        JobRun.objects.update_or_create(task=task, defaults=run)
     except AWAY as error:
         outage.begins(database_reason(error))
     except DatabaseError as error:
-        log.warning("job.not_recorded", task=task.name, error=str(error))
+        log.warning("job.not_recorded", task=task, error=str(error))

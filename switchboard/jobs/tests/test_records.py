@@ -15,7 +15,7 @@ from switchboard.database_away import Outage
 from switchboard.doctor import Level
 from switchboard.doctor.jobs import jobs
 from switchboard.jobs import records
-from switchboard.jobs.health import HEARTBEAT, SILENT, JobsHealth, why_silent
+from switchboard.jobs.health import HEARTBEAT, LONG, SILENT, JobsHealth, why_silent
 from switchboard.models import JobRun
 
 
@@ -37,6 +37,34 @@ def test_the_last_run_of_a_job_is_kept():
     assert (run.task, run.succeeded, run.detail) == ("cdrs.roll_up", True, "{'days': 0}")
     assert timezone.now() - run.began_at < timedelta(seconds=30)
     assert records.last_runs() == {"cdrs.roll_up": run.began_at}
+
+
+@pytest.mark.django_db
+def test_a_job_that_runs_is_not_overdue_nor_is_one_whose_worker_was_killed_in_it(monkeypatch):
+    run_of("cdrs.roll_up", age=timedelta(days=3), succeeded=False, detail="no room").save()
+    seen = []
+    monkeypatch.setattr("cdrs.tasks.rollup.roll_up_missing", lambda: seen.append(JobRun.objects.get()) or [])
+    app.tasks["cdrs.roll_up"].apply()
+    (running,) = seen
+    assert timezone.now() - running.began_at < timedelta(seconds=30)
+    assert (running.succeeded, running.detail) == (True, JobRun.NOT_FINISHED)
+    assert JobRun.objects.get().detail == "{'days': 0}"
+
+
+@pytest.mark.django_db
+def test_the_first_run_of_a_job_is_known_while_it_runs(monkeypatch):
+    seen = []
+    monkeypatch.setattr("cdrs.tasks.rollup.roll_up_missing", lambda: seen.append(records.last_runs()) or [])
+    app.tasks["cdrs.roll_up"].apply()
+    assert seen[0].keys() == {"cdrs.roll_up"}
+
+
+@pytest.mark.django_db
+def test_the_beginning_of_a_sign_of_life_is_no_write_of_its_own(monkeypatch):
+    kept = []
+    monkeypatch.setattr(JobRun.objects, "update_or_create", lambda **values: kept.append(values))
+    app.tasks[HEARTBEAT].apply()
+    assert [each["defaults"]["succeeded"] for each in kept] == [True]
 
 
 @pytest.mark.django_db
@@ -109,6 +137,18 @@ def test_health_names_a_job_that_failed_but_not_why():
     ).problems()
     assert "cdrs.prune failed" in problem
     assert "secret" not in problem
+
+
+@pytest.mark.django_db
+def test_a_job_that_did_not_finish_is_told_of_after_hours():
+    for age, told in ((LONG / 2, 0), (LONG * 2, 1)):
+        run = run_of("cdrs.prune", age=age, detail=JobRun.NOT_FINISHED)
+        problems = health_at(lambda run=run: [run_of(), run], 1.0).problems()
+        assert ["did not finish" in each for each in problems] == [True] * told
+        run_of().save()
+        run.save()
+        found = [each for each in jobs(SimpleNamespace(UI_RUNS_JOBS=False)) if each.level is Level.WARNING]
+        assert ["cdrs.prune" in each.detail for each in found] == [True] * told
 
 
 def test_health_does_not_wait_for_a_database_that_is_frozen():
