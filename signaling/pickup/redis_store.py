@@ -66,6 +66,8 @@ class RedisStore:
         self._clock = clock
         self._ttl_s = int(away_s + 2 * RENEW_S)
         self._keys: dict[str, str] = {}
+        self._unsure: dict[str, str] = {}
+        """Keys that were written before Redis was away and not since: it may have them yet."""
         self._calls = calls
         self._describe = describe
         self._to_renew: list[str] = []
@@ -89,13 +91,14 @@ class RedisStore:
         fields = ("node", self._node_id, "uuid", record.id, "record", record.to_json(), "state", state)
         commands: list[tuple[str | int, ...]] = [("HSET", key, *fields), ("EXPIRE", key, self._ttl_s)]
         if record.id not in self._keys:
+            self._unsure.pop(record.id, None)
             self._keys[record.id] = key
             commands += [("SADD", self._index, key), ("EXPIRE", self._index, self._ttl_s)]
         self._link.write(*commands)
 
     def remove(self, record: CallRecord) -> None:
         """Forget a call."""
-        key = self._keys.pop(record.id, None)
+        key = self._keys.pop(record.id, None) or self._unsure.pop(record.id, None)
         if key is not None:
             self._link.write(("DEL", key), ("SREM", self._index, key))
 
@@ -136,6 +139,7 @@ class RedisStore:
 
     def _write_all(self) -> None:
         is_idle = not self._to_write
+        self._unsure |= self._keys
         self._keys.clear()
         self._to_write = list(self._calls())
         if is_idle:

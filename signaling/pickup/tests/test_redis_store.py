@@ -115,6 +115,26 @@ async def test_it_writes_the_calls_anew_when_redis_came_back_empty(link, redis_s
     store.stop()
 
 
+async def test_a_call_that_ends_before_it_is_written_anew_is_gone_from_a_redis_that_lost_nothing(
+    link,
+    redis_server,  # noqa: F811
+    monkeypatch,
+):
+    monkeypatch.setattr(module, "MOST_QUEUED", 0)
+    store = store_of(link, calls=(FakeCall(other()),))
+    store.put(record(), "state")
+    store.put(other(), "state")
+    await until(lambda: link.written == 8)
+    store.start()
+    link.lost_keys()
+    link.lost_keys()
+    store.remove(record())
+    store.stop()
+    client = redis_server.client()
+    await until(lambda: sorted(client.keys("*")) == ["call:call-2", "calls:sip-1"])
+    assert [call.record.call_id for call in await store_of(link).load()] == ["call-2"]
+
+
 async def test_what_somebody_else_wrote_there_is_left_out(link, redis_server):  # noqa: F811
     store_of(link).put(record(), "state")
     await until(lambda: link.written == 4)
