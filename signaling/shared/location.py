@@ -37,6 +37,9 @@ RENEW_S = 600.0
 PORTION = 200
 MOST_QUEUED = 1_000
 """Writing all bindings anew waits while more commands than this are queued."""
+LOST_PAUSE_S = 60.0
+"""All is written anew no sooner than that after the last time that keys were lost: a Redis whose memory is full loses some
+all the time."""
 MAX_PHONES = 10
 MAX_NOTICES = 200
 _GONE = (BindingEvent.UNREGISTERED, BindingEvent.EXPIRED)
@@ -83,7 +86,9 @@ class SharedLocation:
         self._tasks: list[asyncio.Task[None]] = []
         self._all = asyncio.Event()
         self._told = (float("-inf"), 0)
-        """When it was last told that this node lives, and how often Redis had been away by then."""
+        """When Redis last confirmed that this node lives, and how often it had been away by then."""
+        self._has_lost = False
+        self._lost_until = float("-inf")
 
     def start(self) -> None:
         """Begin to tell others; the bindings that were restored are written as soon as Redis is there."""
@@ -159,7 +164,7 @@ class SharedLocation:
         while True:
             await self._all.wait()
             self._all.clear()
-            self._tell_alive()
+            self._link.write(self._sign())
             written = 0
             for user_id in self._location.user_ids():
                 for binding in self._location.bindings(user_id, self._now()):
@@ -170,30 +175,36 @@ class SharedLocation:
                 while self._link.connected and self._link.queued > MOST_QUEUED:  # noqa: ASYNC110 - it has no event
                     await asyncio.sleep(0.01)
 
-    def _tell_alive(self) -> None:
+    def _sign(self) -> Command:
+        """Return what tells that this node lives, and answers what was told of it before."""
         host, port = self._address()
-        self._link.write(("SET", f"node:{self._node_id}", f"{host} {port}", "EX", ALIVE_S))
-        self._told = (self._now(), self._link.outages)
+        return ("SET", f"node:{self._node_id}", f"{host} {port}", "EX", ALIVE_S, "GET")
 
     async def _beat(self) -> None:
-        alive: Command = ("EXISTS", f"node:{self._node_id}")
         inbox: Command = ("LPOP", f"inbox:{self._node_id}", MAX_NOTICES)
         renew_at = self._now() + RENEW_S
         while True:
             if self._link.connected:
-                told_at, outages = self._told
-                replies = await self._link.read(alive, inbox, timeout_s=BEAT_S)
-                is_alive, notices = replies or (1, None)
-                for text in notices or ():
+                # Read, so that it waits for nothing that is written, and is known to be done.
+                before = await self._link.read(self._sign(), timeout_s=BEAT_S)
+                if before is not None:
+                    self._has_lost |= before[0] is None and self._told_lately()
+                    self._told = (self._now(), self._link.outages)
+                # Apart: a Redis whose memory is full refuses the one and not the other.
+                notices = await self._link.read(inbox, timeout_s=BEAT_S)
+                for text in (notices or [None])[0] or ():
                     self._take_notice(text)
-                is_recent = self._now() - told_at < ALIVE_S / 2 and outages == self._link.outages
-                if not is_alive and is_recent and self._link.problem is None:
+                if self._has_lost and self._now() >= self._lost_until:
+                    self._has_lost, self._lost_until = False, self._now() + LOST_PAUSE_S
                     self._link.lost_keys()
                 elif self._now() >= renew_at:
                     self._all.set()
                     renew_at = self._now() + RENEW_S
-                self._tell_alive()
             await asyncio.sleep(BEAT_S)
+
+    def _told_lately(self) -> bool:
+        told_at, outages = self._told
+        return self._now() - told_at < ALIVE_S / 2 and outages == self._link.outages
 
     def _take_notice(self, text: bytes) -> None:
         notice = notice_of(text)

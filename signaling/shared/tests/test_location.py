@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from structlog.testing import capture_logs
@@ -221,6 +222,25 @@ async def test_a_binding_that_redis_dropped_for_want_of_memory_comes_back(
     await one.link.stop()
 
 
+async def test_what_others_told_is_heard_though_redis_takes_no_writes(nodes, redis_server):  # noqa: F811
+    one, _ = nodes
+    one.location.store(registered(call_id="old"))
+    await settle(one)
+    contact = "sip:alice@10.0.0.5:5060"
+    moved = {"aor": AOR, "contact": contact, "call_id": "new", "cseq": 1, "at": time.time() + 1}
+    with redis_server.client() as client:
+        try:
+            with client.pipeline() as pipe:
+                pipe.config_set("maxmemory-policy", "noeviction")
+                pipe.rpush("inbox:node-1", json.dumps(moved))
+                pipe.config_set("maxmemory", 1)
+                pipe.execute()
+            await until(lambda: len(one.location) == 0)
+        finally:
+            client.config_set("maxmemory", "128mb")
+            client.config_set("maxmemory-policy", "allkeys-lru")
+
+
 async def test_nothing_is_found_and_nothing_waits_while_redis_is_frozen_or_away(nodes, redis_server):  # noqa: F811
     one, two = nodes
     one.location.store(registered())
@@ -238,3 +258,84 @@ async def test_nothing_is_found_and_nothing_waits_while_redis_is_frozen_or_away(
     begun = time.monotonic()
     assert await two.contacts() == []
     assert time.monotonic() - begun < 0.2
+
+
+class SlowRedis:
+    """A link to a Redis that answers, and is never done with what is written to it."""
+
+    connected, outages = True, 0
+
+    def __init__(self) -> None:
+        self.on_connect: list[Callable[[], None]] = []
+        self.queued = self.asked = self.lost = 0
+        self.keeps = True
+        self._sign: bytes | None = None
+
+    def write(self, *commands: Any) -> None:
+        """Let them wait."""
+
+    def lost_keys(self) -> None:
+        self.lost += 1
+
+    async def read(self, command: Any, *, timeout_s: float) -> list[Any] | None:
+        if command[0] != "SET":
+            return [None]
+        self.asked += 1
+        before, self._sign = self._sign, command[2].encode() if self.keeps else None
+        return [before]
+
+
+class Beating:
+    """A shared location that beats a hundred times a second, by a clock that stands still."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.redis = SlowRedis()
+        self.shared = SharedLocation(
+            cast("RedisLink", self.redis),
+            Location(),
+            node_id="node-1",
+            address=lambda: ("192.0.2.1", 5060),
+            now=lambda: self.now,
+        )
+
+    async def beats(self) -> int:
+        """Return how often all was to be written anew by a few beats from now."""
+        asked = self.redis.asked
+        await until(lambda: self.redis.asked > asked + 3)
+        return self.redis.lost
+
+
+@pytest.fixture
+async def beating(monkeypatch: Any) -> AsyncIterator[Beating]:
+    monkeypatch.setattr(shared_location, "BEAT_S", 0.01)
+    beating = Beating()
+    beating.shared.start()
+    yield beating
+    await beating.shared.stop()
+
+
+async def test_nothing_counts_as_lost_because_much_waits_to_be_written(beating):
+    assert await beating.beats() == 0
+
+
+async def test_a_redis_that_drops_keys_time_and_again_is_not_filled_each_time(beating):
+    await beating.beats()
+    beating.redis.keeps = False
+    assert await beating.beats() == 1
+    beating.now += shared_location.LOST_PAUSE_S
+    # The last sign is long ago by this clock: one more beat tells anew.
+    assert await beating.beats() == 2
+    assert await beating.beats() == 2
+
+
+async def test_what_was_lost_soon_after_is_written_anew_when_the_pause_is_over(beating):
+    await beating.beats()
+    beating.redis.keeps = False
+    assert await beating.beats() == 1
+    beating.redis.keeps = True
+    await beating.beats()
+    beating.now += shared_location.LOST_PAUSE_S
+    assert await beating.beats() == 2
+    beating.now += shared_location.LOST_PAUSE_S
+    assert await beating.beats() == 2
