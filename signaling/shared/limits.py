@@ -99,7 +99,8 @@ class SharedLimits:
         self._link = link
         self._now = now
         self._shared: list[_Shared] = []
-        self._known: dict[tuple[str, Hashable], tuple[int, float]] = {}
+        self._known: dict[tuple[str, Hashable], tuple[int | None, float]] = {}
+        """Buckets → the last total, and until when it holds; None: what is in it of this node is not known."""
         self._urgent = asyncio.Event()
         self._to_tell: dict[str, float] = {}
         """Buckets that are empty → when that was told, 0 when it was not."""
@@ -152,6 +153,9 @@ class SharedLimits:
         tell = self._tell()
         replies = await self._link.read(tell, *map(_command, counts), timeout_s=ANSWER_S)
         if replies is None:
+            # Redis may have counted them or not: the next total tells nothing of what others let pass.
+            for each in counts:
+                self._known[each.shared.name, each.key] = (None, self._now() + each.shared.ttl_s)
             return
         told, *totals = replies
         self._learn(zip(counts, totals, strict=True))
@@ -164,9 +168,9 @@ class SharedLimits:
         now, known = self._now(), self._known
         for (shared, key, events), total in answers:
             before, until = known.pop((shared.name, key), (0, 0.0))
-            if until <= now or total < before + events:
+            if until <= now or (before is not None and total < before + events):
                 before = 0
-            others = total - before - events
+            others = 0 if before is None else total - before - events
             known[shared.name, key] = (total, now + shared.ttl_s)
             if others > 0:
                 shared.limiter.charge(key, others, now, owed_s=shared.owed_s)

@@ -12,6 +12,7 @@ import pytest
 
 from signaling.guard import GuardConfig, Identity, MemoryGuard
 from signaling.redis_link import RedisConfig, RedisLink
+from signaling.shared import limits
 from signaling.shared.limits import SharedLimits
 from signaling.sip import Flow
 from tests.redis_server import RedisServer, redis_process, redis_server  # noqa: F401 - fixtures
@@ -127,6 +128,32 @@ async def test_no_event_is_charged_twice(nodes, redis_server):  # noqa: F811
     assert one.may_try()
     one.fail(1)
     assert not one.may_try()
+
+
+async def test_what_redis_counted_without_an_answer_in_time_is_not_charged_again(
+    nodes,
+    redis_server,  # noqa: F811
+    monkeypatch,
+):
+    monkeypatch.setattr(limits, "ANSWER_S", 0.1)
+    one, two = nodes
+    key = "ratelimit:failures:203.0.113.9"
+    with redis_server.client() as client:
+        with redis_server.frozen():
+            one.fail(1)
+            await asyncio.sleep(0.4)
+        await until(lambda: client.get(key) == "1")
+        assert one.link.connected
+        one.fail(1)
+        await until(lambda: client.get(key) == "2")
+        await asyncio.sleep(0.2)
+        one.fail(2)
+        # Four of five were used, and each was charged once.
+        assert one.may_try()
+        await until(lambda: client.get(key) == "4")
+        two.fail(1)
+    # What others let pass since counts.
+    await until(lambda: not one.may_try())
 
 
 async def test_without_redis_each_node_holds_its_limits_alone(nodes, redis_server):  # noqa: F811
