@@ -36,6 +36,22 @@ def _take_as_key(schema_editor: Any, column: str) -> None:
         )
 
 
+def name_rows_of_others(apps: Any, schema_editor: Any) -> None:
+    """Let processes of the version before, which go on while this one is rolled out, save routes without a name."""
+    _alter_uids(schema_editor, "SET DEFAULT replace(gen_random_uuid()::text, '-', '')")
+
+
+def name_no_rows(apps: Any, schema_editor: Any) -> None:
+    """Take that back."""
+    _alter_uids(schema_editor, "DROP DEFAULT")
+
+
+def _alter_uids(schema_editor: Any, what: str) -> None:
+    if schema_editor.connection.vendor == "postgresql":
+        for table in ("dialplan_routes", "dialplan_routes_history"):
+            schema_editor.execute(f"ALTER TABLE {table} ALTER COLUMN uid {what}")
+
+
 class AlterKey(migrations.AlterField):
     """A field that becomes the key, or no longer is.
 
@@ -90,4 +106,6 @@ class Migration(migrations.Migration):
                 condition=models.Q(account=None), fields=("id",), name="routes_shared_id_unique"
             ),
         ),
+        # Last: Django drops a column's default when it alters the field.
+        migrations.RunPython(name_rows_of_others, name_no_rows),
     ]
