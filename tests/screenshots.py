@@ -203,12 +203,21 @@ def main() -> int:
         prog="python -m tests.screenshots", description="Take pictures of every page."
     )
     parser.add_argument("directory", nargs="?", type=Path, default=ROOT / "var" / "screenshots")
-    target: Path = parser.parse_args().directory
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=PAGES,
+        metavar="PAGE",
+        help="take these anew; the others are there from before",
+    )
+    options = parser.parse_args()
+    target: Path = options.directory
     target.mkdir(parents=True, exist_ok=True)
+    pages = {name: path for name, path in PAGES.items() if name in (options.only or PAGES)}
     with showcase() as stack, chromium() as browser:
         _fail_to_log_in(browser, stack)
         shown: set[str] = set()
-        wide = [name for look in LOOKS for name in _take(browser, stack, look, target, shown)]
+        wide = [name for look in LOOKS for name in _take(browser, stack, look, pages, target, shown)]
         gallery.write(browser, target, ["login", *PAGES], list(LOOKS))
     images = ROOT / "docs" / "images"
     images.mkdir(exist_ok=True)
@@ -216,7 +225,7 @@ def main() -> int:
         shutil.copy(target / f"{name}.png", images)
     for name in wide:
         print(f"{name} is wider than its window")
-    forgotten = admin_pages() - shown - WITHOUT_A_PICTURE
+    forgotten = set() if options.only else admin_pages() - shown - WITHOUT_A_PICTURE
     for name in sorted(forgotten):
         print(f"{name} has no picture")
     return 1 if wide or forgotten else 0
@@ -247,8 +256,10 @@ def _fail_to_log_in(browser: Browser, stack: Stack) -> None:
     page.close()
 
 
-def _take(browser: Browser, stack: Stack, look: str, target: Path, shown: set[str]) -> Iterator[str]:
-    """Take all pages in one look; yields the names of those that are too wide, adds to `shown` what they are of."""
+def _take(
+    browser: Browser, stack: Stack, look: str, pages: dict[str, str], target: Path, shown: set[str]
+) -> Iterator[str]:
+    """Take pages in one look; yields the names of those that are too wide, adds to `shown` what they are of."""
     width, height, scheme = LOOKS[look]
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
     page = context.new_page()
@@ -257,7 +268,7 @@ def _take(browser: Browser, stack: Stack, look: str, target: Path, shown: set[st
     shown.add("admin:login")
     log_in(page, stack)
     page.close()
-    for name, path in PAGES.items():
+    for name, path in pages.items():
         # A page of its own for each: one that loads itself again would get in the way of the next.
         page = context.new_page()
         _open(page, f"{url_of(stack)}/admin/", path)

@@ -91,6 +91,7 @@ def _call(account_id: str, caller: str, callee: str, state: str, *, talked_s: fl
         "started_at": _ago((talked_s or 0) + 4),
         "answered_at": None if talked_s is None else _ago(talked_s),
         "codec": "" if talked_s is None else "PCMU",
+        "recording": "on" if state == "bridged" else "off",
     }
 
 
